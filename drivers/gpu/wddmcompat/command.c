@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How a command reaches iommufd.
+ *
+ * iommufd has no in-kernel call for IOAS_MAP, _COPY and _UNMAP, so we call the
+ * ioctl handler of its file. It reads the command with copy_from_user() from the
+ * address space in use, and writes the answer there: the command has to lie in
+ * user memory. That is a page of ours, which an anonymous file lends to an address
+ * space. Two address spaces have one:
+ *
+ * The *owner's* is used when the process that opened a context calls us. It is
+ * fast, and iommufd sees the owner's addresses, which IOAS_MAP needs. But the
+ * owner can write to the page, and unmap it: what comes back from there is checked
+ * (see wddm_range_watch()), and if the page is gone the carrier does the work.
+ *
+ * The *carrier's* is used for everything else: for callers from the kernel, from
+ * another process or from none, and for the teardown of a dead process. It is the
+ * address space of the process that loaded this module, usually a modprobe that
+ * exits in the next moment. We keep the address space and the process does not:
+ * no thread runs in it, nobody reads or writes it, and a command in it is as safe
+ * as in kernel memory. A process that loads modules is trusted anyway.
+ */
+#include <kunit/visibility.h>
+#include <linux/anon_inodes.h>
+#include <linux/cred.h>
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/gfp.h>
+#include <linux/iommufd.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/namei.h>
+#include <linux/path.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/workqueue.h>
+
+#include "wddmcompat_private.h"
+
+static struct mm_struct *carrier_mm;
+
+/*
+ * Where the loader has found /dev/iommu: who wants a private iommufd later may have
+ * another root, or as a kthread none. Empty if there was none.
+ */
+static struct path iommu_path;
+
+/* Keep what we need of the process that loads the module */
+int wddm_carrier_init(void)
+{
+	if (!current->mm)
+		return -ESRCH;
+	mmget(current->mm);
+	carrier_mm = current->mm;
+	if (kern_path("/dev/iommu", LOOKUP_FOLLOW, &iommu_path))
+		pr_info("wddmcompat: no /dev/iommu: no private contexts for kernel modules\n");
+	return 0;
+}
+
+void wddm_carrier_exit(void)
+{
+	path_put(&iommu_path);
+	mmput(carrier_mm);
+}
+
+static vm_fault_t command_vm_fault(struct vm_fault *vmf)
+{
+	struct page *page = vmf->vma->vm_file->private_data;
+
+	get_page(page);
+	vmf->page = page;
+	return 0;
+}
+
+/* Only unmapping cannot be refused; the rest would only surprise its caller */
+static int command_vm_mprotect(struct vm_area_struct *vma, unsigned long start,
+			       unsigned long end, unsigned long newflags)
+{
+	return -EACCES;
+}
+
+static int command_vm_mremap(struct vm_area_struct *vma)
+{
+	return -EINVAL;
+}
+
+static const struct vm_operations_struct command_vm_ops = {
+	.fault = command_vm_fault,
+	.mprotect = command_vm_mprotect,
+	.mremap = command_vm_mremap,
+};
+
+static int command_file_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	if (vma->vm_pgoff || vma_pages(vma) != 1 ||
+	    !(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_ops = &command_vm_ops;
+	return 0;
+}
+
+static int command_file_release(struct inode *inode, struct file *file)
+{
+	__free_page(file->private_data);
+	return 0;
+}
+
+/* The VMA holds the file and the file the page: neither holds a context */
+static const struct file_operations command_file_fops = {
+	.owner = THIS_MODULE,
+	.mmap = command_file_mmap,
+	.release = command_file_release,
+};
+
+/* Lend a command page to the address space in use */
+static int command_page_init(struct wddm_command_page *cpage)
+{
+	struct page *page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	struct file *file;
+	unsigned long uaddr;
+
+	if (!page)
+		return -ENOMEM;
+	file = anon_inode_getfile("[wddmcompat]", &command_file_fops, page,
+				  O_RDWR);
+	if (IS_ERR(file)) {
+		__free_page(page);
+		return PTR_ERR(file);
+	}
+	uaddr = vm_mmap(file, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+			0);
+	if (IS_ERR_VALUE(uaddr)) {
+		fput(file);
+		return uaddr;
+	}
+	cpage->file = file;
+	cpage->slots = page_address(page);
+	cpage->mm = current->mm;
+	cpage->uaddr = uaddr;
+	bitmap_zero(cpage->busy, WDDM_COMMAND_SLOTS);
+	init_waitqueue_head(&cpage->wait);
+	return 0;
+}
+
+/* Something else may be there now, if the owner has unmapped our page */
+static bool command_page_is_mapped(struct wddm_command_page *cpage)
+{
+	struct vm_area_struct *vma;
+	bool mapped;
+
+	mmap_read_lock(cpage->mm);
+	vma = vma_lookup(cpage->mm, cpage->uaddr);
+	mapped = vma && vma->vm_file == cpage->file;
+	mmap_read_unlock(cpage->mm);
+	return mapped;
+}
+
+static void command_page_fini(struct wddm_command_page *cpage)
+{
+	/* From another address space there is nothing to do: it goes with its own */
+	if (current->mm == cpage->mm && command_page_is_mapped(cpage))
+		vm_munmap(cpage->uaddr, PAGE_SIZE);
+	fput(cpage->file);
+}
+
+static bool command_slot_try(struct wddm_command_page *cpage,
+			     unsigned int *slot)
+{
+	do {
+		*slot = find_first_zero_bit(cpage->busy, WDDM_COMMAND_SLOTS);
+		if (*slot == WDDM_COMMAND_SLOTS)
+			return false;
+	} while (test_and_set_bit_lock(*slot, cpage->busy));
+	return true;
+}
+
+static void command_slot_put(struct wddm_command_page *cpage, unsigned int slot)
+{
+	clear_bit_unlock(slot, cpage->busy);
+	/* A waiter is on the queue before it looks for a slot */
+	if (wq_has_sleeper(&cpage->wait))
+		wake_up(&cpage->wait);
+}
+
+/* Give iommufd a command in the address space in use, and get its answer */
+static int command_run(struct wddm_iommufd *iommufd,
+		       struct wddm_command_page *cpage, unsigned int cmd,
+		       void *command, size_t size)
+{
+	struct file *file = iommufd->file;
+	unsigned int slot;
+	unsigned long uaddr;
+	void *kaddr;
+	int rc;
+
+	if (wait_event_killable(cpage->wait, command_slot_try(cpage, &slot)))
+		return -EINTR;
+	kaddr = cpage->slots + slot * WDDM_COMMAND_SIZE;
+	uaddr = cpage->uaddr + slot * WDDM_COMMAND_SIZE;
+	memcpy(kaddr, command, size);
+	rc = file->f_op->unlocked_ioctl(file, cmd, uaddr);
+	memcpy(command, kaddr, size);
+	command_slot_put(cpage, slot);
+	return rc;
+}
+
+struct carrier_work {
+	struct work_struct work;
+	int (*fn)(void *data);
+	void *data;
+	int rc;
+};
+
+static int carrier_call_in_kthread(int (*fn)(void *data), void *data)
+{
+	int rc;
+
+	kthread_use_mm(carrier_mm);
+	rc = fn(data);
+	kthread_unuse_mm(carrier_mm);
+	return rc;
+}
+
+static void carrier_work_fn(struct work_struct *work)
+{
+	struct carrier_work *call =
+		container_of(work, struct carrier_work, work);
+
+	call->rc = carrier_call_in_kthread(call->fn, call->data);
+}
+
+/**
+ * wddm_carrier_call() - Call a function in the carrier's address space
+ * @iommufd: Whose workqueue to use if need be
+ * @fn: The function
+ * @data: Its argument
+ *
+ * Context: Any that may sleep, with or without an address space of its own.
+ * Return: What @fn returns.
+ */
+int wddm_carrier_call(struct wddm_iommufd *iommufd, int (*fn)(void *data),
+		      void *data)
+{
+	struct carrier_work call = { .fn = fn, .data = data };
+
+	if (current->mm == carrier_mm)
+		return fn(data);
+	if ((current->flags & PF_KTHREAD) && !current->mm)
+		return carrier_call_in_kthread(fn, data);
+
+	INIT_WORK_ONSTACK(&call.work, carrier_work_fn);
+	queue_work(iommufd->wq, &call.work);
+	flush_work(&call.work);
+	destroy_work_on_stack(&call.work);
+	return call.rc;
+}
+EXPORT_SYMBOL_IF_KUNIT(wddm_carrier_call);
+
+struct carrier_command {
+	struct wddm_iommufd *iommufd;
+	unsigned int cmd;
+	void *command;
+	size_t size;
+};
+
+static int carrier_command_fn(void *data)
+{
+	struct carrier_command *c = data;
+
+	return command_run(c->iommufd, &c->iommufd->carrier, c->cmd, c->command,
+			   c->size);
+}
+
+/**
+ * wddm_command() - Execute an ioctl of iommufd
+ * @iommufd: Where
+ * @via: Which command page to take
+ * @cmd: Number of the ioctl
+ * @command: Its structure, which is overwritten with the answer. Unless it came
+ *           by WDDM_VIA_CARRIER the owner may have tampered with both
+ * @size: sizeof the structure
+ *
+ * Context: May sleep. Takes iommufd's locks, and by way of its unmap callback
+ * ioas->lock.
+ * Return: What the ioctl returns. With WDDM_VIA_OWNER, -EFAULT may mean that the
+ * owner has unmapped its command page.
+ */
+int wddm_command(struct wddm_iommufd *iommufd, enum wddm_via via,
+		 unsigned int cmd, void *command, size_t size)
+{
+	struct carrier_command c = { iommufd, cmd, command, size };
+	u8 original[WDDM_COMMAND_SIZE];
+	int rc;
+
+	if (WARN_ON(size > WDDM_COMMAND_SIZE))
+		return -E2BIG;
+	if (via == WDDM_VIA_OWNER ||
+	    (via == WDDM_VIA_ANY && iommufd->owner.mm &&
+	     current->mm == iommufd->owner.mm)) {
+		memcpy(original, command, size);
+		rc = command_run(iommufd, &iommufd->owner, cmd, command, size);
+		if (rc != -EFAULT || via == WDDM_VIA_OWNER)
+			return rc;
+		memcpy(command, original, size);
+	}
+	return wddm_carrier_call(iommufd, carrier_command_fn, &c);
+}
+EXPORT_SYMBOL_IF_KUNIT(wddm_command);
+
+/* In the carrier, because the caller may have no right to it */
+static int iommufd_open_device(void *data)
+{
+	struct wddm_iommufd *iommufd = data;
+
+	if (!iommu_path.dentry)
+		return -ENODEV;
+	iommufd->file = dentry_open(&iommu_path, O_RDWR, current_cred());
+	return PTR_ERR_OR_ZERO(iommufd->file);
+}
+
+/* Get the reference that keeps the iommufd open: iommufd_ctx_put() ends it */
+static int iommufd_get(struct wddm_iommufd *iommufd, struct file *file)
+{
+	int rc;
+
+	iommufd->file = file;
+	if (!file) {
+		rc = wddm_carrier_call(iommufd, iommufd_open_device, iommufd);
+		if (rc)
+			return rc;
+	}
+	iommufd->ictx = iommufd_ctx_from_file(iommufd->file);
+	if (!file)
+		fput(iommufd->file);
+	return PTR_ERR_OR_ZERO(iommufd->ictx);
+}
+
+static int iommufd_open_carrier(void *data)
+{
+	struct wddm_iommufd *iommufd = data;
+
+	return command_page_init(&iommufd->carrier);
+}
+
+static int iommufd_close_carrier(void *data)
+{
+	struct wddm_iommufd *iommufd = data;
+
+	command_page_fini(&iommufd->carrier);
+	return 0;
+}
+
+/**
+ * wddm_iommufd_open() - Prepare to give commands to an iommufd
+ * @iommufd: To initialize
+ * @file: What should be an iommufd, of which we take our own reference; or NULL for
+ *        a new one
+ * @owner: The caller's address space, which will own the context, or NULL
+ *
+ * All that a later unmap needs is allocated here.
+ *
+ * Return: 0, -EBADFD if @file is no iommufd, or another error.
+ */
+int wddm_iommufd_open(struct wddm_iommufd *iommufd, struct file *file,
+		      struct mm_struct *owner)
+{
+	int rc;
+
+	iommufd->wq = alloc_workqueue("wddmcompat", WQ_UNBOUND, 0);
+	if (!iommufd->wq)
+		return -ENOMEM;
+	rc = iommufd_get(iommufd, file);
+	if (rc)
+		goto err_wq;
+	rc = wddm_carrier_call(iommufd, iommufd_open_carrier, iommufd);
+	if (rc)
+		goto err_ictx;
+	iommufd->owner.mm = NULL;
+	if (owner) {
+		rc = command_page_init(&iommufd->owner);
+		if (rc)
+			goto err_carrier;
+	}
+	return 0;
+
+err_carrier:
+	wddm_carrier_call(iommufd, iommufd_close_carrier, iommufd);
+err_ictx:
+	iommufd_ctx_put(iommufd->ictx);
+err_wq:
+	destroy_workqueue(iommufd->wq);
+	return rc;
+}
+
+void wddm_iommufd_close(struct wddm_iommufd *iommufd)
+{
+	if (iommufd->owner.mm)
+		command_page_fini(&iommufd->owner);
+	wddm_carrier_call(iommufd, iommufd_close_carrier, iommufd);
+	iommufd_ctx_put(iommufd->ictx);
+	destroy_workqueue(iommufd->wq);
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What we ask of iommufd: one function for each of its ioctls, and our access on
+ * an IOAS. No other file but adapter.c, which attaches devices, talks to iommufd.
+ */
+#include <kunit/visibility.h>
+#include <linux/err.h>
+#include <linux/iommufd.h>
+#include <linux/mm.h>
+#include <uapi/linux/iommufd.h>
+
+#include "wddmcompat_private.h"
+
+/* IOMMU_IOAS_ALLOC: a new IOAS, with no device and no mapping */
+int wddm_ioas_alloc(struct wddm_iommufd *iommufd, u32 *ioas_id)
+{
+	struct iommu_ioas_alloc cmd = { .size = sizeof(cmd) };
+	int rc;
+
+	rc = wddm_command(iommufd, WDDM_VIA_CARRIER, IOMMU_IOAS_ALLOC, &cmd,
+			  sizeof(cmd));
+	*ioas_id = cmd.out_ioas_id;
+	return rc;
+}
+
+/* IOMMU_DESTROY of an IOAS. It stays if its holder has attached devices to it. */
+void wddm_ioas_free(struct wddm_iommufd *iommufd, u32 ioas_id)
+{
+	struct iommu_destroy cmd = { .size = sizeof(cmd), .id = ioas_id };
+	int rc;
+
+	rc = wddm_command(iommufd, WDDM_VIA_CARRIER, IOMMU_DESTROY, &cmd,
+			  sizeof(cmd));
+	if (rc)
+		pr_debug("wddmcompat: IOAS %u is still in use: %d\n", ioas_id,
+			 rc);
+}
+
+static const struct iommufd_access_ops ioas_access_ops = {
+	.needs_pin_pages = 1,
+	.unmap = wddm_ranges_unmapped,
+};
+
+/**
+ * wddm_ioas_attach() - Put our access on an IOAS
+ * @ioas: To initialize
+ * @iommufd: Where the IOAS is
+ * @ioas_id: ID that should be that of an IOAS
+ *
+ * From here on the IOAS cannot be destroyed, its IOVA are aligned to pages, and
+ * wddm_ranges_unmapped() is called before an area goes that we have pinned.
+ */
+int wddm_ioas_attach(struct wddm_ioas *ioas, struct wddm_iommufd *iommufd,
+		     u32 ioas_id)
+{
+	struct iommufd_access *access;
+	u32 access_id;
+	int rc;
+
+	ioas->iommufd = iommufd;
+	ioas->id = ioas_id;
+	wddm_watch_init(ioas);
+
+	access = iommufd_access_create(iommufd->ictx, &ioas_access_ops, ioas,
+				       &access_id);
+	if (IS_ERR(access)) {
+		rc = PTR_ERR(access);
+		goto err_watch;
+	}
+	rc = iommufd_access_attach(access, ioas_id);
+	if (rc) {
+		iommufd_access_destroy(access);
+		goto err_watch;
+	}
+	ioas->access = access;
+	return 0;
+
+err_watch:
+	wddm_watch_fini(ioas);
+	return rc;
+}
+
+void wddm_ioas_detach(struct wddm_ioas *ioas)
+{
+	/*
+	 * First off the list of those whom iommufd calls: it takes a reference for
+	 * each call, and an access that has one cannot be destroyed.
+	 */
+	iommufd_access_detach(ioas->access);
+	iommufd_access_destroy(ioas->access);
+	wddm_watch_fini(ioas);
+}
+
+/* IOMMU_IOAS_MAP of user addresses: the owner's, or in the carrier a window */
+int wddm_ioas_map(struct wddm_ioas *ioas, enum wddm_via via, unsigned long iova,
+		  unsigned long uaddr, unsigned long length, bool writeable)
+{
+	struct iommu_ioas_map cmd = {
+		.size = sizeof(cmd),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE,
+		.ioas_id = ioas->id,
+		.user_va = uaddr,
+		.length = length,
+		.iova = iova,
+	};
+
+	if (writeable)
+		cmd.flags |= IOMMU_IOAS_MAP_WRITEABLE;
+	return wddm_command(ioas->iommufd, via, IOMMU_IOAS_MAP, &cmd,
+			    sizeof(cmd));
+}
+
+/*
+ * IOMMU_IOAS_COPY. @dst_iova is in and out with IOMMU_IOAS_MAP_FIXED_IOVA, else
+ * out. The owner may have made it up: wddm_range_watch() finds out.
+ */
+int wddm_ioas_copy(struct wddm_ioas *dst, struct wddm_ioas *src,
+		   unsigned long src_iova, unsigned long length, u32 flags,
+		   unsigned long *dst_iova)
+{
+	struct iommu_ioas_copy cmd = {
+		.size = sizeof(cmd),
+		.flags = flags,
+		.dst_ioas_id = dst->id,
+		.src_ioas_id = src->id,
+		.length = length,
+		.dst_iova = *dst_iova,
+		.src_iova = src_iova,
+	};
+	int rc;
+
+	rc = wddm_command(dst->iommufd, WDDM_VIA_ANY, IOMMU_IOAS_COPY, &cmd,
+			  sizeof(cmd));
+	if (rc)
+		return rc;
+	if (flags & IOMMU_IOAS_MAP_FIXED_IOVA)
+		return 0;
+	if (!PAGE_ALIGNED(cmd.dst_iova) || cmd.dst_iova + length < length)
+		return -ESTALE;
+	*dst_iova = cmd.dst_iova;
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(wddm_ioas_copy);
+
+/* IOMMU_IOAS_UNMAP. -ENOENT if there is nothing, or only a part of an area. */
+int wddm_ioas_unmap(struct wddm_ioas *ioas, enum wddm_via via,
+		    unsigned long iova, unsigned long length)
+{
+	struct iommu_ioas_unmap cmd = {
+		.size = sizeof(cmd),
+		.ioas_id = ioas->id,
+		.iova = iova,
+		.length = length,
+	};
+
+	return wddm_command(ioas->iommufd, via, IOMMU_IOAS_UNMAP, &cmd,
+			    sizeof(cmd));
+}
+EXPORT_SYMBOL_IF_KUNIT(wddm_ioas_unmap);

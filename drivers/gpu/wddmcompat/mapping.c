@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mappings: pages of an MDL in the IOAS of an adapter, and their unmapping by
+ * memory handle. WDDM: DXGKCB_MAPMDLTOIOMMU and DXGKCB_UNMAPMDLFROMIOMMU.
+ */
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <uapi/linux/iommufd.h>
+
+#include "compat.h"
+#include "wddmcompat_private.h"
+
+#define MAP_FLAGS (WDDMCOMPAT_MAP_WRITEABLE | WDDMCOMPAT_MAP_FIXED_IOVA)
+
+/* Is the page range in the MDL? A @num_pages of 0 becomes the rest of it. */
+static int map_check_pages(const struct wddmcompat_mdl *mdl, u64 first_page,
+			   u64 *num_pages)
+{
+	if (first_page >= mdl->num_pages)
+		return -EINVAL;
+	if (!*num_pages)
+		*num_pages = mdl->num_pages - first_page;
+	return *num_pages > mdl->num_pages - first_page ? -EINVAL : 0;
+}
+
+static int mapping_use(struct wddm_mapping *mapping)
+{
+	int rc;
+
+	rc = wddm_object_use(&mapping->adapter->obj);
+	if (rc)
+		return rc;
+	rc = wddm_object_use(wddm_mdl_obj(mapping->range.mdl));
+	if (rc)
+		wddm_object_unuse(&mapping->adapter->obj);
+	return rc;
+}
+
+static void mapping_unuse(struct wddm_mapping *mapping)
+{
+	wddm_object_unuse(wddm_mdl_obj(mapping->range.mdl));
+	wddm_object_unuse(&mapping->adapter->obj);
+}
+
+void wddm_mapping_free(struct wddm_object *obj)
+{
+	struct wddm_mapping *mapping =
+		container_of(obj, struct wddm_mapping, range.obj);
+
+	wddm_range_fini(&mapping->range);
+	wddm_object_put(wddm_mdl_obj(mapping->range.mdl));
+	wddm_object_put(&mapping->adapter->obj);
+	mutex_destroy(&mapping->lock);
+	kfree(mapping);
+}
+
+/* A mapping that is nowhere yet, but uses its adapter and MDL */
+static struct wddm_mapping *mapping_alloc(struct wddmcompat_adapter *adapter,
+					  struct wddmcompat_mdl *mdl,
+					  unsigned long first_page,
+					  unsigned long num_pages, u32 flags)
+{
+	struct wddm_mapping *mapping;
+	int rc;
+
+	mapping = kzalloc_obj(*mapping, GFP_KERNEL_ACCOUNT);
+	if (!mapping)
+		return ERR_PTR(-ENOMEM);
+	rc = wddm_range_init(&mapping->range, &adapter->ioas, mdl, first_page,
+			     num_pages);
+	if (rc)
+		goto err_free;
+	mapping->adapter = adapter;
+	mapping->map_flags = flags & WDDMCOMPAT_MAP_WRITEABLE;
+	rc = mapping_use(mapping);
+	if (rc)
+		goto err_range;
+	rc = wddm_object_init(wddm_mapping_obj(mapping), adapter->obj.ctx,
+			      WDDMCOMPAT_OBJECT_MAPPING);
+	if (rc)
+		goto err_unuse;
+	wddm_object_get(&adapter->obj);
+	wddm_object_get(wddm_mdl_obj(mdl));
+	mutex_init(&mapping->lock);
+	return mapping;
+
+err_unuse:
+	mapping_unuse(mapping);
+err_range:
+	wddm_range_fini(&mapping->range);
+err_free:
+	kfree(mapping);
+	return ERR_PTR(rc);
+}
+
+static void mapping_abort(struct wddm_mapping *mapping)
+{
+	wddm_event_cancel(&mapping->range);
+	mapping_unuse(mapping);
+	wddm_object_abort(wddm_mapping_obj(mapping));
+}
+
+/* Copy the pages from the MDL IOAS to the adapter's, and watch them there */
+static int mapping_copy(struct wddm_mapping *mapping, unsigned long num_pages,
+			unsigned long iova, u32 flags)
+{
+	struct wddm_range *range = &mapping->range;
+	struct wddm_range *src = &range->mdl->range;
+	unsigned long length = num_pages << PAGE_SHIFT;
+	u32 copy_flags = IOMMU_IOAS_MAP_READABLE;
+	int rc;
+
+	if (flags & WDDMCOMPAT_MAP_WRITEABLE)
+		copy_flags |= IOMMU_IOAS_MAP_WRITEABLE;
+	if (flags & WDDMCOMPAT_MAP_FIXED_IOVA)
+		copy_flags |= IOMMU_IOAS_MAP_FIXED_IOVA;
+	rc = wddm_ioas_copy(range->ioas, src->ioas,
+			    src->node.start + (range->first_page << PAGE_SHIFT),
+			    length, copy_flags, &iova);
+	/* No such area: it was unmapped behind our back, in this very moment */
+	if (rc == -ENOENT)
+		return -ESTALE;
+	if (rc)
+		return rc;
+
+	wddm_range_place(range, iova, num_pages);
+	rc = wddm_range_watch(range);
+	if (!rc)
+		return 0;
+	/* What is not as we mapped it is not ours to unmap */
+	if (rc != -ESTALE || wddm_range_unmap(range))
+		wddm_range_abort(range, rc == -ESTALE ? 0 : length);
+	return rc;
+}
+
+/**
+ * mapping_create() - Map pages of an MDL to an adapter
+ * @adapter: Adapter
+ * @mdl: MDL of the same context
+ * @first_page: First page of @mdl
+ * @num_pages: Pages; 0 for the rest
+ * @iova: With WDDMCOMPAT_MAP_FIXED_IOVA where to map
+ * @flags: enum wddmcompat_map_flags
+ *
+ * Return: The mapping, not published yet, or ERR_PTR.
+ */
+static struct wddm_mapping *mapping_create(struct wddmcompat_adapter *adapter,
+					   struct wddmcompat_mdl *mdl,
+					   u64 first_page, u64 num_pages,
+					   u64 iova, u32 flags)
+{
+	struct wddm_mapping *mapping;
+	int rc;
+
+	if (flags & ~MAP_FLAGS)
+		return ERR_PTR(-EOPNOTSUPP);
+	rc = map_check_pages(mdl, first_page, &num_pages);
+	if (rc)
+		return ERR_PTR(rc);
+	if (flags & WDDMCOMPAT_MAP_FIXED_IOVA &&
+	    (!PAGE_ALIGNED(iova) || iova > U64_MAX - (num_pages << PAGE_SHIFT)))
+		return ERR_PTR(-EINVAL);
+	if (READ_ONCE(mdl->range.state) == WDDMCOMPAT_STATE_REVOKED)
+		return ERR_PTR(-EIDRM);
+
+	if (!(flags & WDDMCOMPAT_MAP_FIXED_IOVA))
+		iova = 0;
+
+	mapping = mapping_alloc(adapter, mdl, first_page, num_pages, flags);
+	if (IS_ERR(mapping))
+		return mapping;
+	rc = mapping_copy(mapping, num_pages, iova, flags);
+	if (rc) {
+		mapping_abort(mapping);
+		return ERR_PTR(rc);
+	}
+	return mapping;
+}
+
+/*
+ * Unmap. When this returns 0 or -ENOENT nothing of the mapping is mapped, whoever
+ * unmapped it.
+ */
+static int mapping_unmap(struct wddm_mapping *mapping, u32 *state)
+{
+	int rc;
+
+	lockdep_assert_held(&mapping->lock);
+	if (mapping->unmapped)
+		return -ENOENT;
+	rc = wddm_range_unmap(&mapping->range);
+	if (rc)
+		return rc;
+	mapping->unmapped = true;
+	*state = mapping->range.state;
+	wddm_event_cancel(&mapping->range);
+	mapping_unuse(mapping);
+	wddm_object_remove(wddm_mapping_obj(mapping));
+	return 0;
+}
+
+/* Unmap, come what may: of a context that ends, or a handle that was not told */
+int wddm_mapping_undo(struct wddm_object *obj)
+{
+	struct wddm_mapping *mapping =
+		container_of(obj, struct wddm_mapping, range.obj);
+
+	if (wddm_range_unmap(&mapping->range))
+		wddm_range_release(&mapping->range);
+	wddm_event_cancel(&mapping->range);
+	mapping_unuse(mapping);
+	wddm_object_remove(obj);
+	return 0;
+}
+
+/* Where the first byte of segment @i is for the device */
+static u64 mapping_logical(const struct wddm_mapping *mapping, u32 i)
+{
+	const struct wddm_range *range = &mapping->range;
+	const struct wddm_segment *seg = &range->mdl->segs[i];
+	unsigned long num_pages = wddm_range_length(range) >> PAGE_SHIFT;
+
+	if (seg->first_page < range->first_page ||
+	    seg->first_page - range->first_page >= num_pages)
+		return WDDMCOMPAT_LOGICAL_NONE;
+	return range->node.start +
+	       ((seg->first_page - range->first_page) << PAGE_SHIFT) +
+	       seg->byte_offset;
+}
+
+static int map_put_logical(const struct wddm_mapping *mapping,
+			   const struct wddmcompat_map *cmd)
+{
+	u64 __user *logical = u64_to_user_ptr(cmd->logical);
+	u32 i;
+
+	for (i = 0; i < cmd->num_logical; i++) {
+		if (put_user(mapping_logical(mapping, i), logical + i))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static int map_objects(struct wddm_ucmd *ucmd, struct wddmcompat_map *cmd,
+		       struct wddmcompat_adapter *adapter,
+		       struct wddmcompat_mdl *mdl)
+{
+	struct wddm_mapping *mapping;
+	int rc;
+
+	if (cmd->num_logical && cmd->num_logical != mdl->num_segs)
+		return -EINVAL;
+	mapping = mapping_create(adapter, mdl, cmd->first_page, cmd->num_pages,
+				 cmd->iova, cmd->flags);
+	if (IS_ERR(mapping))
+		return PTR_ERR(mapping);
+	rc = map_put_logical(mapping, cmd);
+	if (rc) {
+		wddm_mapping_undo(wddm_mapping_obj(mapping));
+		return rc;
+	}
+	cmd->num_pages = wddm_range_length(&mapping->range) >> PAGE_SHIFT;
+	cmd->iova = mapping->range.node.start;
+	cmd->out_memory = wddm_mapping_obj(mapping)->handle;
+	ucmd->new_obj = wddm_mapping_obj(mapping);
+	return 0;
+}
+
+int wddm_map_ioctl(struct wddm_ucmd *ucmd)
+{
+	struct wddm_handle_table *handles = &ucmd->ctx->handles;
+	struct wddmcompat_map *cmd = ucmd->cmd;
+	struct wddm_object *adapter, *mdl;
+	int rc;
+
+	if (cmd->flags & ~MAP_FLAGS || cmd->__reserved)
+		return -EOPNOTSUPP;
+	adapter = wddm_handle_get_typed(handles, cmd->adapter,
+					WDDMCOMPAT_OBJECT_ADAPTER);
+	if (IS_ERR(adapter))
+		return PTR_ERR(adapter);
+	mdl = wddm_handle_get_typed(handles, cmd->mdl, WDDMCOMPAT_OBJECT_MDL);
+	if (IS_ERR(mdl)) {
+		rc = PTR_ERR(mdl);
+		goto out_adapter;
+	}
+	rc = map_objects(ucmd, cmd,
+			 container_of(adapter, struct wddmcompat_adapter, obj),
+			 container_of(mdl, struct wddmcompat_mdl, range.obj));
+	wddm_object_put(mdl);
+
+out_adapter:
+	wddm_object_put(adapter);
+	return rc;
+}
+
+/* The mapping that @memory names on the adapter that @adapter names */
+static struct wddm_mapping *mapping_get(struct wddm_handle_table *handles,
+					u64 adapter, u64 memory)
+{
+	struct wddm_object *obj;
+	struct wddm_mapping *mapping;
+
+	obj = wddm_handle_get_typed(handles, adapter,
+				    WDDMCOMPAT_OBJECT_ADAPTER);
+	if (IS_ERR(obj))
+		return ERR_CAST(obj);
+	wddm_object_put(obj);
+	obj = wddm_handle_get_typed(handles, memory, WDDMCOMPAT_OBJECT_MAPPING);
+	if (IS_ERR(obj))
+		return ERR_CAST(obj);
+	mapping = container_of(obj, struct wddm_mapping, range.obj);
+	if (mapping->adapter->obj.handle != adapter) {
+		wddm_object_put(obj);
+		return ERR_PTR(-ENOENT);
+	}
+	return mapping;
+}
+
+int wddm_unmap_ioctl(struct wddm_ucmd *ucmd)
+{
+	struct wddmcompat_unmap *cmd = ucmd->cmd;
+	struct wddm_mapping *mapping;
+	int rc;
+
+	if (cmd->flags || cmd->__reserved)
+		return -EOPNOTSUPP;
+	mapping = mapping_get(&ucmd->ctx->handles, cmd->adapter, cmd->memory);
+	if (IS_ERR(mapping))
+		return PTR_ERR(mapping);
+	rc = -EINTR;
+	if (!mutex_lock_killable(&mapping->lock)) {
+		rc = mapping_unmap(mapping, &cmd->out_state);
+		mutex_unlock(&mapping->lock);
+	}
+	wddm_object_put(wddm_mapping_obj(mapping));
+	return rc;
+}
+
+/**
+ * wddmcompat_map_mdl_to_iommu() - Map an MDL to the IOMMU domain of an adapter
+ * @adapter: Adapter
+ * @mdl: MDL of the same context
+ * @args: What of it to map, and how; and where it is then
+ *
+ * WDDM: DXGKCB_MAPMDLTOIOMMU.
+ *
+ * Context: May sleep; any process or kthread.
+ * Return:
+ *  - 0: args->memory is a handle for wddmcompat_unmap_mdl_from_iommu().
+ *  - -EINVAL: The pages are not within the MDL, the MDL is another context's, or
+ *    the IOVA is not aligned or not in an allowed range.
+ *  - -EOPNOTSUPP: A flag that is not defined.
+ *  - -EEXIST: The IOVA is in use.
+ *  - -EPERM: WDDMCOMPAT_MAP_WRITEABLE, but the pages are not writeable.
+ *  - -EIDRM, -ESTALE: User space that holds the iommufd has unmapped the MDL, or
+ *    the new mapping.
+ *  - -ENOSPC, -ENOMEM.
+ */
+int wddmcompat_map_mdl_to_iommu(struct wddmcompat_adapter *adapter,
+				struct wddmcompat_mdl *mdl,
+				struct wddmcompat_map_args *args)
+{
+	struct wddm_mapping *mapping;
+
+	if (adapter->obj.ctx != wddm_mdl_obj(mdl)->ctx)
+		return -EINVAL;
+	mapping = mapping_create(adapter, mdl, args->first_page,
+				 args->num_pages, args->iova, args->flags);
+	if (IS_ERR(mapping))
+		return PTR_ERR(mapping);
+	args->iova = mapping->range.node.start;
+	args->memory = wddm_mapping_obj(mapping)->handle;
+	wddm_handle_publish(&adapter->obj.ctx->handles,
+			    wddm_mapping_obj(mapping));
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(wddmcompat_map_mdl_to_iommu, WDDM_EXPORT_NS);
+
+/*
+ * Something that a caller must not do, but that cannot be refused. Kernels that
+ * look for bugs say so, once, and no kernel comes to harm.
+ */
+static void complain_once(const void *caller, u64 memory, int rc)
+{
+	if (IS_ENABLED(CONFIG_DEBUG_KERNEL))
+		pr_warn_once("wddmcompat: %pS cannot unmap memory handle %#llx: %d\n",
+			     caller, memory, rc);
+}
+
+/**
+ * wddmcompat_unmap_mdl_from_iommu() - Unmap by memory handle
+ * @adapter: Adapter that the MDL is mapped to
+ * @memory: Handle from wddmcompat_map_mdl_to_iommu()
+ *
+ * When this returns, no device of the adapter reaches the pages by way of this
+ * mapping. The MDL stays as it is and can be mapped again. A handle that names no
+ * mapping of the adapter is a bug of the caller, and nothing is done. In a shared
+ * iommufd, so is an object such as a hardware queue that still needs the range.
+ * WDDM: DXGKCB_UNMAPMDLFROMIOMMU.
+ *
+ * Context: May sleep; any process or kthread.
+ */
+void wddmcompat_unmap_mdl_from_iommu(struct wddmcompat_adapter *adapter,
+				     u64 memory)
+{
+	struct wddm_mapping *mapping;
+	u32 state;
+	int rc;
+
+	mapping = mapping_get(&adapter->obj.ctx->handles, adapter->obj.handle,
+			      memory);
+	if (IS_ERR(mapping)) {
+		complain_once(__builtin_return_address(0), memory,
+			      PTR_ERR(mapping));
+		return;
+	}
+	mutex_lock(&mapping->lock);
+	rc = mapping_unmap(mapping, &state);
+	mutex_unlock(&mapping->lock);
+	if (rc)
+		complain_once(__builtin_return_address(0), memory, rc);
+	wddm_object_put(wddm_mapping_obj(mapping));
+}
+EXPORT_SYMBOL_NS_GPL(wddmcompat_unmap_mdl_from_iommu, WDDM_EXPORT_NS);
+
+/**
+ * wddmcompat_mdl_logical_address() - Where a descriptor is for the device
+ * @adapter: Adapter that the MDL is mapped to
+ * @memory: Handle of the mapping
+ * @desc: Which descriptor of the MDL
+ *
+ * Context: May sleep.
+ * Return: The IOVA of the descriptor's first byte, or WDDMCOMPAT_LOGICAL_NONE if
+ * it is not in the mapped range or there is no such mapping or descriptor.
+ */
+u64 wddmcompat_mdl_logical_address(struct wddmcompat_adapter *adapter,
+				   u64 memory, u32 desc)
+{
+	u64 logical = WDDMCOMPAT_LOGICAL_NONE;
+	struct wddm_mapping *mapping;
+
+	mapping = mapping_get(&adapter->obj.ctx->handles, adapter->obj.handle,
+			      memory);
+	if (IS_ERR(mapping))
+		return logical;
+	if (desc < mapping->range.mdl->num_segs)
+		logical = mapping_logical(mapping, desc);
+	wddm_object_put(wddm_mapping_obj(mapping));
+	return logical;
+}
+EXPORT_SYMBOL_NS_GPL(wddmcompat_mdl_logical_address, WDDM_EXPORT_NS);

@@ -1,0 +1,561 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * MDLs: from descriptors to locked pages and back.
+ *
+ * The segments of a chain are laid one behind the other in the MDL IOAS of the
+ * context, each as an area of its own, and pinned there through our access. That
+ * charges them once, keeps them where they are, and lets IOAS_COPY take any run of
+ * their pages into the IOAS of an adapter.
+ */
+#include <kunit/visibility.h>
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/gfp.h>
+#include <linux/limits.h>
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "compat.h"
+#include "wddmcompat_private.h"
+
+/**
+ * wddm_span_pages() - Pages that a descriptor touches
+ * @byte_offset: First byte within the first page
+ * @byte_count: Bytes from there on, at least 1
+ * @page_shift: log2 of a page
+ *
+ * WDDM: ADDRESS_AND_SIZE_TO_SPAN_PAGES.
+ */
+unsigned long wddm_span_pages(u32 byte_offset, u32 byte_count,
+			      unsigned int page_shift)
+{
+	u64 end = (u64)byte_offset + byte_count;
+
+	return (end + BIT_ULL(page_shift) - 1) >> page_shift;
+}
+EXPORT_SYMBOL_IF_KUNIT(wddm_span_pages);
+
+static bool byte_range_is_valid(u32 byte_offset, u32 byte_count,
+				unsigned int page_shift)
+{
+	u32 page_size = BIT(page_shift);
+
+	return byte_offset < page_size && byte_count &&
+	       byte_count <= U32_MAX - page_size + 1;
+}
+
+/**
+ * wddm_desc_check() - Does a descriptor keep its rules?
+ * @desc: Descriptor from user space
+ * @page_shift: log2 of a page
+ *
+ * Return: 0; -EOPNOTSUPP for flags that are not defined or a reserved member that
+ * is set; -EINVAL for the rest. Whether there is memory, locking will tell.
+ */
+int wddm_desc_check(const struct wddmcompat_mdl_desc *desc,
+		    unsigned int page_shift)
+{
+	u64 page_size = BIT_ULL(page_shift);
+	u64 length, last;
+
+	if (desc->flags & ~WDDMCOMPAT_MDL_WRITE_OPERATION || desc->__reserved)
+		return -EOPNOTSUPP;
+	if (desc->start_va & (page_size - 1))
+		return -EINVAL;
+	if (!byte_range_is_valid(desc->byte_offset, desc->byte_count,
+				 page_shift))
+		return -EINVAL;
+	length = (u64)wddm_span_pages(desc->byte_offset, desc->byte_count,
+				      page_shift)
+		 << page_shift;
+	if (check_add_overflow(desc->start_va, length - 1, &last))
+		return -EINVAL;
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(wddm_desc_check);
+
+/* The segment that page number @page of an MDL is in */
+u32 wddm_mdl_find_segment(const struct wddmcompat_mdl *mdl, unsigned long page)
+{
+	u32 low = 0, high = mdl->num_segs - 1;
+
+	while (low < high) {
+		u32 mid = low + (high - low + 1) / 2;
+
+		if (mdl->segs[mid].first_page <= page)
+			low = mid;
+		else
+			high = mid - 1;
+	}
+	return low;
+}
+EXPORT_SYMBOL_IF_KUNIT(wddm_mdl_find_segment);
+
+struct page *wddm_mdl_page(const struct wddmcompat_mdl *mdl, unsigned long page)
+{
+	const struct wddm_segment *seg =
+		&mdl->segs[wddm_mdl_find_segment(mdl, page)];
+
+	return seg->pages[page - seg->first_page];
+}
+
+static struct wddmcompat_mdl *mdl_alloc(u32 num_segs)
+{
+	struct wddmcompat_mdl *mdl;
+
+	mdl = kvzalloc(struct_size(mdl, segs, num_segs), GFP_KERNEL_ACCOUNT);
+	if (mdl)
+		mdl->num_segs = num_segs;
+	return mdl;
+}
+
+/* Append a segment. All have to be there before mdl_init(). */
+static void mdl_add_segment(struct wddmcompat_mdl *mdl, u32 i, u32 byte_offset,
+			    u32 byte_count, bool writeable)
+{
+	struct wddm_segment *seg = &mdl->segs[i];
+
+	seg->first_page = mdl->num_pages;
+	seg->num_pages = wddm_span_pages(byte_offset, byte_count, PAGE_SHIFT);
+	seg->byte_offset = byte_offset;
+	seg->byte_count = byte_count;
+	seg->writeable = writeable;
+	mdl->num_pages += seg->num_pages;
+}
+
+static void mdl_free_segments(struct wddmcompat_mdl *mdl)
+{
+	u32 i;
+
+	for (i = 0; i < mdl->num_segs; i++)
+		kvfree(mdl->segs[i].pages);
+	kvfree(mdl);
+}
+
+/* Make an object of an MDL whose segments are known, and find it a place */
+static int mdl_init(struct wddmcompat_mdl *mdl, struct wddmcompat_context *ctx)
+{
+	/* A gap behind each MDL: see what range.c says about iommufd's count */
+	unsigned long length = (mdl->num_pages + 1) << PAGE_SHIFT;
+	int rc;
+
+	rc = wddm_range_init(&mdl->range, &ctx->mdls, mdl, 0, mdl->num_pages);
+	if (rc)
+		return rc;
+	rc = wddm_object_init(wddm_mdl_obj(mdl), ctx, WDDMCOMPAT_OBJECT_MDL);
+	if (rc) {
+		wddm_range_fini(&mdl->range);
+		return rc;
+	}
+	wddm_range_place(&mdl->range,
+			 atomic64_fetch_add(length, &ctx->mdl_iova),
+			 mdl->num_pages);
+	return 0;
+}
+
+static void mdl_free_owned_pages(struct wddmcompat_mdl *mdl)
+{
+	unsigned long i;
+
+	for (i = 0; i < mdl->num_pages; i++)
+		__free_page(wddm_mdl_page(mdl, i));
+}
+
+void wddm_mdl_free(struct wddm_object *obj)
+{
+	struct wddmcompat_mdl *mdl =
+		container_of(obj, struct wddmcompat_mdl, range.obj);
+
+	if (mdl->owns_pages)
+		mdl_free_owned_pages(mdl);
+	wddm_range_fini(&mdl->range);
+	mdl_free_segments(mdl);
+}
+
+/*
+ * Map the segments, whose addresses @uaddrs are, into the MDL IOAS and pin them.
+ * The pages stay after the addresses have gone.
+ */
+static int mdl_lock(struct wddmcompat_mdl *mdl, enum wddm_via via,
+		    const unsigned long *uaddrs)
+{
+	unsigned long iova = mdl->range.node.start;
+	unsigned long mapped = 0;
+	int rc = 0;
+	u32 i;
+
+	for (i = 0; i < mdl->num_segs; i++) {
+		const struct wddm_segment *seg = &mdl->segs[i];
+		unsigned long length = seg->num_pages << PAGE_SHIFT;
+
+		rc = wddm_ioas_map(mdl->range.ioas, via, iova + mapped,
+				   uaddrs[i], length, seg->writeable);
+		if (rc)
+			break;
+		mapped += length;
+	}
+	if (!rc)
+		rc = wddm_range_watch(&mdl->range);
+	if (rc)
+		wddm_range_abort(&mdl->range, mapped);
+	return rc;
+}
+
+static int mdl_unlock(struct wddmcompat_mdl *mdl, u32 *state)
+{
+	struct wddm_object *obj = wddm_mdl_obj(mdl);
+	int rc;
+
+	rc = wddm_object_retire(obj);
+	if (rc)
+		return rc;
+	rc = wddm_range_unmap(&mdl->range);
+	if (rc) {
+		wddm_object_unretire(obj);
+		return rc;
+	}
+	*state = mdl->range.state;
+	wddm_event_cancel(&mdl->range);
+	wddm_object_remove(obj);
+	return 0;
+}
+
+/* Unlock, come what may: of a context that ends, or a handle that was not told */
+int wddm_mdl_undo(struct wddm_object *obj)
+{
+	struct wddmcompat_mdl *mdl =
+		container_of(obj, struct wddmcompat_mdl, range.obj);
+
+	if (wddm_range_unmap(&mdl->range))
+		wddm_range_release(&mdl->range);
+	wddm_event_cancel(&mdl->range);
+	wddm_object_remove(obj);
+	return 0;
+}
+
+/* Check descriptors from user space, and the addresses that they name */
+static int mdl_check_descs(const struct wddmcompat_mdl_desc *descs, u32 num)
+{
+	int rc;
+	u32 i;
+
+	for (i = 0; i < num; i++) {
+		rc = wddm_desc_check(&descs[i], PAGE_SHIFT);
+		if (rc)
+			return rc;
+	}
+	for (i = 0; i < num; i++) {
+		if (!access_ok(u64_to_user_ptr(descs[i].start_va),
+			       (u64)descs[i].byte_offset + descs[i].byte_count))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+/* Lock the memory that checked descriptors name */
+static struct wddmcompat_mdl *
+mdl_lock_user(struct wddmcompat_context *ctx,
+	      const struct wddmcompat_mdl_desc *descs, u32 num)
+{
+	struct wddmcompat_mdl *mdl;
+	unsigned long *uaddrs;
+	int rc = -ENOMEM;
+	u32 i;
+
+	uaddrs = kvmalloc_array(num, sizeof(*uaddrs), GFP_KERNEL_ACCOUNT);
+	if (!uaddrs)
+		return ERR_PTR(-ENOMEM);
+	mdl = mdl_alloc(num);
+	if (!mdl)
+		goto out_uaddrs;
+	for (i = 0; i < num; i++) {
+		bool writeable = descs[i].flags &
+				 WDDMCOMPAT_MDL_WRITE_OPERATION;
+
+		uaddrs[i] = descs[i].start_va;
+		mdl_add_segment(mdl, i, descs[i].byte_offset,
+				descs[i].byte_count, writeable);
+	}
+	rc = mdl_init(mdl, ctx);
+	if (rc) {
+		mdl_free_segments(mdl);
+		goto out_uaddrs;
+	}
+	rc = mdl_lock(mdl, WDDM_VIA_OWNER, uaddrs);
+	if (rc)
+		wddm_object_abort(wddm_mdl_obj(mdl));
+
+out_uaddrs:
+	kvfree(uaddrs);
+	return rc ? ERR_PTR(rc) : mdl;
+}
+
+int wddm_mdl_lock_ioctl(struct wddm_ucmd *ucmd)
+{
+	struct wddmcompat_mdl_lock *cmd = ucmd->cmd;
+	struct wddmcompat_mdl_desc *descs;
+	struct wddmcompat_mdl *mdl;
+	int rc;
+
+	if (cmd->flags || cmd->__reserved)
+		return -EOPNOTSUPP;
+	if (!cmd->num_descs || cmd->num_descs > WDDMCOMPAT_MDL_CHAIN_MAX)
+		return -EINVAL;
+	descs = memdup_array_user(u64_to_user_ptr(cmd->descs), cmd->num_descs,
+				  sizeof(*descs));
+	if (IS_ERR(descs))
+		return PTR_ERR(descs);
+	rc = mdl_check_descs(descs, cmd->num_descs);
+	if (rc)
+		goto out_descs;
+	mdl = mdl_lock_user(ucmd->ctx, descs, cmd->num_descs);
+	if (IS_ERR(mdl)) {
+		rc = PTR_ERR(mdl);
+		goto out_descs;
+	}
+	cmd->out_mdl = wddm_mdl_obj(mdl)->handle;
+	cmd->out_num_pages = mdl->num_pages;
+	ucmd->new_obj = wddm_mdl_obj(mdl);
+
+out_descs:
+	kfree(descs);
+	return rc;
+}
+
+int wddm_mdl_unlock_ioctl(struct wddm_ucmd *ucmd)
+{
+	struct wddmcompat_mdl_unlock *cmd = ucmd->cmd;
+	struct wddm_object *obj;
+	int rc;
+
+	if (cmd->flags || cmd->__reserved)
+		return -EOPNOTSUPP;
+	obj = wddm_handle_get_typed(&ucmd->ctx->handles, cmd->mdl,
+				    WDDMCOMPAT_OBJECT_MDL);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+	rc = mdl_unlock(container_of(obj, struct wddmcompat_mdl, range.obj),
+			&cmd->out_state);
+	wddm_object_put(obj);
+	return rc;
+}
+
+/* Copy the page pointers of checked descriptors, one window's worth of them */
+static struct page **mdl_gather_pages(const struct wddmcompat_mdl *mdl)
+{
+	struct page **pages;
+	u32 i;
+
+	pages = kvmalloc_array(mdl->num_pages, sizeof(*pages),
+			       GFP_KERNEL | __GFP_NOWARN);
+	if (!pages)
+		return NULL;
+	for (i = 0; i < mdl->num_segs; i++)
+		memcpy(pages + mdl->segs[i].first_page, mdl->segs[i].pages,
+		       mdl->segs[i].num_pages * sizeof(*pages));
+	return pages;
+}
+
+/* Lock the pages that the segments have already; in the carrier */
+static int mdl_lock_pages(void *data)
+{
+	struct wddmcompat_mdl *mdl = data;
+	unsigned long *uaddrs;
+	unsigned long window;
+	struct page **pages;
+	int rc = -ENOMEM;
+	u32 i;
+
+	uaddrs = kvmalloc_array(mdl->num_segs, sizeof(*uaddrs), GFP_KERNEL);
+	pages = mdl_gather_pages(mdl);
+	if (!uaddrs || !pages)
+		goto out_free;
+	rc = wddm_window_open(pages, mdl->num_pages, &window);
+	if (rc)
+		goto out_free;
+	for (i = 0; i < mdl->num_segs; i++)
+		uaddrs[i] = window + (mdl->segs[i].first_page << PAGE_SHIFT);
+	rc = mdl_lock(mdl, WDDM_VIA_CARRIER, uaddrs);
+	wddm_window_close(window, mdl->num_pages);
+
+out_free:
+	kvfree(pages);
+	kvfree(uaddrs);
+	return rc;
+}
+
+/* Lock an MDL whose segments have their pages, and publish it; frees it if not */
+static struct wddmcompat_mdl *mdl_finish(struct wddmcompat_mdl *mdl,
+					 struct wddmcompat_context *ctx)
+{
+	bool owns_pages = mdl->owns_pages;
+	int rc;
+
+	rc = mdl_init(mdl, ctx);
+	if (rc) {
+		if (owns_pages)
+			mdl_free_owned_pages(mdl);
+		mdl_free_segments(mdl);
+		return ERR_PTR(rc);
+	}
+	rc = wddm_carrier_call(&ctx->iommufd, mdl_lock_pages, mdl);
+	if (rc) {
+		wddm_object_abort(wddm_mdl_obj(mdl));
+		return ERR_PTR(rc);
+	}
+	wddm_handle_publish(&ctx->handles, wddm_mdl_obj(mdl));
+	return mdl;
+}
+
+/**
+ * wddmcompat_mdl_create() - Describe pages that the caller owns
+ * @ctx: Context
+ * @descs: Chain of descriptors
+ * @num_descs: Descriptors in @descs, 1 to WDDMCOMPAT_MDL_CHAIN_MAX
+ *
+ * Each page needs a reference of the caller's, who keeps it until the MDL is
+ * freed. Pages of the slab allocator and anonymous pages do not qualify; of a block
+ * of more than one page only one allocated with __GFP_COMP, or split_page().
+ * Nothing is charged to anybody's memlock limit. WDDM: MmBuildMdlForNonPagedPool.
+ *
+ * Context: May sleep; any process or kthread.
+ * Return: The MDL, which wddmcompat_mdl_free() takes back, or ERR_PTR: -EINVAL (a
+ * descriptor breaks its rules, or a page does not qualify), -EIO (other pages were
+ * found than were given), -ENOSPC, -ENOMEM; in a shared iommufd also -EEXIST and
+ * -ESTALE, when its holder meddles with the MDL IOAS.
+ */
+struct wddmcompat_mdl *
+wddmcompat_mdl_create(struct wddmcompat_context *ctx,
+		      const struct wddmcompat_page_desc *descs, u32 num_descs)
+{
+	struct wddmcompat_mdl *mdl;
+	u32 i;
+
+	if (!num_descs || num_descs > WDDMCOMPAT_MDL_CHAIN_MAX)
+		return ERR_PTR(-EINVAL);
+	for (i = 0; i < num_descs; i++) {
+		if (!byte_range_is_valid(descs[i].byte_offset,
+					 descs[i].byte_count, PAGE_SHIFT))
+			return ERR_PTR(-EINVAL);
+	}
+	mdl = mdl_alloc(num_descs);
+	if (!mdl)
+		return ERR_PTR(-ENOMEM);
+	for (i = 0; i < num_descs; i++) {
+		struct wddm_segment *seg = &mdl->segs[i];
+
+		mdl_add_segment(mdl, i, descs[i].byte_offset,
+				descs[i].byte_count, descs[i].writeable);
+		seg->pages = kvmemdup(descs[i].pages,
+				      seg->num_pages * sizeof(*seg->pages),
+				      GFP_KERNEL | __GFP_NOWARN);
+		if (!seg->pages) {
+			mdl_free_segments(mdl);
+			return ERR_PTR(-ENOMEM);
+		}
+	}
+	return mdl_finish(mdl, ctx);
+}
+EXPORT_SYMBOL_NS_GPL(wddmcompat_mdl_create, WDDM_EXPORT_NS);
+
+static int mdl_alloc_pages(struct wddm_segment *seg)
+{
+	unsigned long i;
+
+	seg->pages = kvcalloc(seg->num_pages, sizeof(*seg->pages),
+			      GFP_KERNEL | __GFP_NOWARN);
+	if (!seg->pages)
+		return -ENOMEM;
+	for (i = 0; i < seg->num_pages; i++) {
+		seg->pages[i] = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		if (!seg->pages[i])
+			goto err_pages;
+	}
+	return 0;
+
+err_pages:
+	while (i--)
+		__free_page(seg->pages[i]);
+	return -ENOMEM;
+}
+
+/**
+ * wddmcompat_mdl_alloc() - Allocate pages and describe them
+ * @ctx: Context
+ * @byte_count: Bytes, at least 1 and at most 4 GiB less a page
+ *
+ * The pages are zeroed, are writeable by the device, and go with the MDL.
+ * WDDM: DXGKCB_ALLOCATEPAGESFORMDL.
+ *
+ * Context: May sleep; any process or kthread.
+ * Return: The MDL, which wddmcompat_mdl_free() takes back, or ERR_PTR: -EINVAL
+ * (@byte_count), -ENOSPC, -ENOMEM.
+ */
+struct wddmcompat_mdl *wddmcompat_mdl_alloc(struct wddmcompat_context *ctx,
+					    u32 byte_count)
+{
+	struct wddmcompat_mdl *mdl;
+
+	if (!byte_range_is_valid(0, byte_count, PAGE_SHIFT))
+		return ERR_PTR(-EINVAL);
+	mdl = mdl_alloc(1);
+	if (!mdl)
+		return ERR_PTR(-ENOMEM);
+	mdl_add_segment(mdl, 0, 0, byte_count, true);
+	if (mdl_alloc_pages(&mdl->segs[0])) {
+		mdl_free_segments(mdl);
+		return ERR_PTR(-ENOMEM);
+	}
+	mdl->owns_pages = true;
+	return mdl_finish(mdl, ctx);
+}
+EXPORT_SYMBOL_NS_GPL(wddmcompat_mdl_alloc, WDDM_EXPORT_NS);
+
+/**
+ * wddmcompat_mdl_free() - The end of an MDL
+ * @mdl: From wddmcompat_mdl_create() or wddmcompat_mdl_alloc()
+ *
+ * WDDM: IoFreeMdl, DXGKCB_FREEPAGESFROMMDL.
+ *
+ * Context: May sleep; any process or kthread.
+ * Return: 0, or -EBUSY while the MDL is mapped: then nothing is done.
+ */
+int wddmcompat_mdl_free(struct wddmcompat_mdl *mdl)
+{
+	u32 state;
+
+	return mdl_unlock(mdl, &state);
+}
+EXPORT_SYMBOL_NS_GPL(wddmcompat_mdl_free, WDDM_EXPORT_NS);
+
+/**
+ * wddmcompat_mdl_page() - A page of an MDL
+ * @mdl: The MDL
+ * @index: Which one, counted through all its descriptors
+ *
+ * WDDM: MmGetMdlPfnArray.
+ *
+ * Context: Any.
+ * Return: The page, valid until wddmcompat_mdl_free(), or NULL if there is none.
+ */
+struct page *wddmcompat_mdl_page(const struct wddmcompat_mdl *mdl,
+				 unsigned long index)
+{
+	return index < mdl->num_pages ? wddm_mdl_page(mdl, index) : NULL;
+}
+EXPORT_SYMBOL_NS_GPL(wddmcompat_mdl_page, WDDM_EXPORT_NS);
+
+/**
+ * wddmcompat_mdl_num_pages() - Pages of all descriptors of an MDL
+ * @mdl: The MDL
+ *
+ * Context: Any.
+ * Return: The number of pages.
+ */
+unsigned long wddmcompat_mdl_num_pages(const struct wddmcompat_mdl *mdl)
+{
+	return mdl->num_pages;
+}
+EXPORT_SYMBOL_NS_GPL(wddmcompat_mdl_num_pages, WDDM_EXPORT_NS);

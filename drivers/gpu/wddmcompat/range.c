@@ -1,0 +1,705 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Ranges: areas of an IOAS that cannot go unnoticed.
+ *
+ * Whoever holds the iommufd can unmap what we have mapped, by IOMMU_IOAS_UNMAP.
+ * iommufd calls the unmap function of an access before an area goes in which the
+ * access has pages pinned, and waits until they are unpinned. So a range has pages
+ * pinned in each of its areas: as long as an area is pinned it is there, and ours.
+ *
+ * Our own unmap takes the same way. It leaves the pins for the callback to take
+ * back, in the middle of IOAS_UNMAP, so that an area is guarded up to the moment
+ * at which it is claimed.
+ *
+ * iommufd counts its calls while it unmaps one area after the other, and forgets
+ * the count only at a gap between them. At more than 100 it believes that somebody
+ * does not let go, and WARNs. So nobody may be called that often:
+ *
+ *  - A range lets go of all its areas at the first call, whoever unmaps. It is then
+ *    *loose*: the areas are believed to be there, but not pinned. Before we unmap
+ *    a loose mapping we look which of its areas are there and have our pages. A
+ *    loose MDL is revoked: pages that are not pinned are nobody's any more.
+ *  - After WATCH_CALLS_MAX calls in an IOAS all its mappings become loose, and
+ *    all its MDLs revoked: its holder is clearing it. A while later the mappings
+ *    that are there are pinned again, and the others revoked. The while doubles as
+ *    long as there are calls.
+ *
+ * One thing remains that iommufd gives no means to exclude. Its rule "userspace
+ * should not race map/unmap's of the same area" also holds for its raw ioctls
+ * against ours: when a raw unmap of an area and ours run at the same time, and a
+ * raw map takes the IOVA in between, ours may take that too. It is always the
+ * holder's own IOAS that is affected.
+ */
+#include <linux/bitmap.h>
+#include <linux/delay.h>
+#include <linux/iommufd.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include "wddmcompat_private.h"
+
+/* Far below the 100 of iommufd: several contexts may share an IOAS */
+#define WATCH_CALLS_MAX 8
+
+/* When loose ranges are looked after; doubles while there is something to see */
+#define WATCH_DELAY_MIN (HZ / 10)
+#define WATCH_DELAY_MAX (300 * HZ)
+
+/**
+ * struct range_area - Where one area of a range is
+ * @iova: Its first address
+ * @length: Its bytes
+ * @page: Its first page, as an index into the MDL
+ */
+struct range_area {
+	unsigned long iova;
+	unsigned long length;
+	unsigned long page;
+};
+
+static struct range_area range_area(const struct wddm_range *range, u32 i)
+{
+	const struct wddm_segment *seg =
+		&range->mdl->segs[range->first_seg + i];
+	unsigned long end =
+		range->first_page + (wddm_range_length(range) >> PAGE_SHIFT);
+	struct range_area area = {
+		.page = max(seg->first_page, range->first_page),
+	};
+
+	end = min(end, seg->first_page + seg->num_pages);
+	area.iova = range->node.start +
+		    ((area.page - range->first_page) << PAGE_SHIFT);
+	area.length = (end - area.page) << PAGE_SHIFT;
+	return area;
+}
+
+/* The area that @iova, which is in the range, is in */
+static u32 range_find_area(const struct wddm_range *range, unsigned long iova)
+{
+	unsigned long page =
+		range->first_page + ((iova - range->node.start) >> PAGE_SHIFT);
+
+	return wddm_mdl_find_segment(range->mdl, page) - range->first_seg;
+}
+
+static bool range_is_mdl(const struct wddm_range *range)
+{
+	return range == &range->mdl->range;
+}
+
+/* An MDL keeps all its pages; a mapping needs to be called, for which one does */
+static unsigned long range_pin_length(const struct wddm_range *range,
+				      const struct range_area *area)
+{
+	return range_is_mdl(range) ? area->length : PAGE_SIZE;
+}
+
+/**
+ * wddm_range_init() - Describe a range that has no IOVA yet
+ * @range: Range whose object is initialized already
+ * @ioas: Where it will be
+ * @mdl: MDL whose pages it has
+ * @first_page: First of these pages
+ * @num_pages: Their number, at least 1 and within @mdl
+ *
+ * Return: 0 or -ENOMEM. wddm_range_fini() undoes it.
+ */
+int wddm_range_init(struct wddm_range *range, struct wddm_ioas *ioas,
+		    struct wddmcompat_mdl *mdl, unsigned long first_page,
+		    unsigned long num_pages)
+{
+	u32 last_seg = wddm_mdl_find_segment(mdl, first_page + num_pages - 1);
+
+	range->ioas = ioas;
+	range->mdl = mdl;
+	range->first_page = first_page;
+	range->first_seg = wddm_mdl_find_segment(mdl, first_page);
+	range->num_areas = last_seg - range->first_seg + 1;
+	range->state = WDDMCOMPAT_STATE_LIVE;
+	range->unmapping = false;
+	range->loose = false;
+	INIT_LIST_HEAD(&range->event);
+	RB_CLEAR_NODE(&range->node.rb);
+	range->areas_word = 0;
+	range->areas = &range->areas_word;
+	if (range->num_areas > BITS_PER_LONG)
+		range->areas =
+			bitmap_zalloc(range->num_areas, GFP_KERNEL_ACCOUNT);
+	return range->areas ? 0 : -ENOMEM;
+}
+
+void wddm_range_fini(struct wddm_range *range)
+{
+	if (range->areas != &range->areas_word)
+		bitmap_free(range->areas);
+}
+
+/* Say where the range is, before it is watched */
+void wddm_range_place(struct wddm_range *range, unsigned long iova,
+		      unsigned long num_pages)
+{
+	range->node.start = iova;
+	range->node.last = iova + (num_pages << PAGE_SHIFT) - 1;
+}
+
+/* Pin the pages of a segment. What a kernel module gave must be what we find. */
+static int range_pin_segment(struct wddm_range *range,
+			     const struct range_area *area,
+			     struct wddm_segment *seg)
+{
+	unsigned int flags = seg->writeable ? IOMMUFD_ACCESS_RW_WRITE : 0;
+	struct iommufd_access *access = range->ioas->access;
+	struct page **pages;
+	int rc;
+
+	pages = kvmalloc_array(seg->num_pages, sizeof(*pages),
+			       GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!pages)
+		return -ENOMEM;
+	rc = iommufd_access_pin_pages(access, area->iova, area->length, pages,
+				      flags);
+	if (rc)
+		goto out_free;
+	if (!seg->pages) {
+		seg->pages = pages;
+		return 0;
+	}
+	if (memcmp(pages, seg->pages, seg->num_pages * sizeof(*pages))) {
+		iommufd_access_unpin_pages(access, area->iova, area->length);
+		rc = -EIO;
+	}
+
+out_free:
+	kvfree(pages);
+	return rc;
+}
+
+/*
+ * Pin the first page of an area of a mapping. It must be the page of the MDL:
+ * where the owner has changed the answer of IOAS_COPY, or has unmapped the area
+ * and mapped another, it is not.
+ */
+static int range_pin_first_page(struct wddm_range *range,
+				const struct range_area *area)
+{
+	struct iommufd_access *access = range->ioas->access;
+	struct page *page;
+	int rc;
+
+	rc = iommufd_access_pin_pages(access, area->iova, PAGE_SIZE, &page, 0);
+	if (rc)
+		return rc == -ENOMEM ? rc : -ESTALE;
+	if (page != wddm_mdl_page(range->mdl, area->page)) {
+		iommufd_access_unpin_pages(access, area->iova, PAGE_SIZE);
+		return -ESTALE;
+	}
+	return 0;
+}
+
+static int range_pin_area(struct wddm_range *range, u32 i)
+{
+	struct range_area area = range_area(range, i);
+
+	if (range_is_mdl(range))
+		return range_pin_segment(range, &area, &range->mdl->segs[i]);
+	return range_pin_first_page(range, &area);
+}
+
+static void range_unpin_area(struct wddm_range *range, u32 i)
+{
+	struct range_area area = range_area(range, i);
+
+	iommufd_access_unpin_pages(range->ioas->access, area.iova,
+				   range_pin_length(range, &area));
+}
+
+static bool range_has_areas(const struct wddm_range *range)
+{
+	return !bitmap_empty(range->areas, range->num_areas);
+}
+
+static void range_forget(struct wddm_range *range)
+{
+	if (RB_EMPTY_NODE(&range->node.rb))
+		return;
+	interval_tree_remove(&range->node, &range->ioas->ranges);
+	RB_CLEAR_NODE(&range->node.rb);
+}
+
+/* Unpin, but keep in mind, which areas there are */
+static void range_loosen(struct wddm_range *range)
+{
+	u32 i;
+
+	if (range->loose)
+		return;
+	for_each_set_bit(i, range->areas, range->num_areas)
+		range_unpin_area(range, i);
+	range->loose = true;
+}
+
+/* Areas are gone, or are not what they were */
+static void range_revoke(struct wddm_range *range)
+{
+	if (range->unmapping || range->state == WDDMCOMPAT_STATE_REVOKED)
+		return;
+	range->state = WDDMCOMPAT_STATE_REVOKED;
+	wddm_event_queue(range);
+}
+
+/*
+ * Look after a loose mapping: what is not there any more is no longer its own. It is
+ * pinned only for a moment, so that nobody who makes us look can have iommufd call us
+ * often. Without memory to look with, what was there is believed to be there.
+ */
+static void range_look(struct wddm_range *range)
+{
+	bool lost = false;
+	int rc;
+	u32 i;
+
+	if (!range->loose || range_is_mdl(range))
+		return;
+	for_each_set_bit(i, range->areas, range->num_areas) {
+		rc = range_pin_area(range, i);
+		if (!rc) {
+			range_unpin_area(range, i);
+		} else if (rc != -ENOMEM) {
+			__clear_bit(i, range->areas);
+			lost = true;
+		}
+	}
+	if (lost)
+		range_revoke(range);
+	if (!range_has_areas(range))
+		range_forget(range);
+}
+
+/* Pin a loose mapping again, all of what is there or nothing */
+static void range_tighten(struct wddm_range *range)
+{
+	u32 i, pinned;
+
+	if (!range->loose || range_is_mdl(range))
+		return;
+	range_look(range);
+	for_each_set_bit(i, range->areas, range->num_areas) {
+		if (range_pin_area(range, i))
+			goto err_unpin;
+	}
+	range->loose = false;
+	return;
+
+err_unpin:
+	for_each_set_bit(pinned, range->areas, i)
+		range_unpin_area(range, pinned);
+}
+
+/*
+ * Does a range have areas in [start, last], where iommufd has just placed another?
+ * Those of a loose one are gone, then, and it must not take the new ones for its own.
+ */
+static bool range_is_in(struct wddm_range *range, unsigned long start,
+			unsigned long last)
+{
+	u32 first_area = range_find_area(range, max(start, range->node.start));
+	u32 last_area = range_find_area(range, min(last, range->node.last));
+
+	if (find_next_bit(range->areas, last_area + 1, first_area) > last_area)
+		return false;
+	if (!range->loose || range_is_mdl(range))
+		return true;
+	bitmap_clear(range->areas, first_area, last_area - first_area + 1);
+	range_revoke(range);
+	if (!range_has_areas(range))
+		range_forget(range);
+	return false;
+}
+
+/* Does any range of the IOAS? */
+static bool ioas_is_watched(struct wddm_ioas *ioas, unsigned long start,
+			    unsigned long last)
+{
+	struct interval_tree_node *node, *next;
+
+	for (node = interval_tree_iter_first(&ioas->ranges, start, last); node;
+	     node = next) {
+		next = interval_tree_iter_next(node, start, last);
+		if (range_is_in(container_of(node, struct wddm_range, node),
+				start, last))
+			return true;
+	}
+	return false;
+}
+
+/**
+ * wddm_range_watch() - Pin pages in each area of a range
+ * @range: Range that has been mapped in its IOAS and placed
+ *
+ * From success on, every area of the range is known to be there, to be made of
+ * the MDL's pages and to belong to no other range. On failure some areas may be
+ * pinned: wddm_range_unmap() or wddm_range_abort() is to follow.
+ *
+ * Return: 0, -ENOMEM, -ESTALE if an area of a mapping is not what we mapped, or
+ * for an MDL any error of iommufd_access_pin_pages().
+ */
+int wddm_range_watch(struct wddm_range *range)
+{
+	struct wddm_ioas *ioas = range->ioas;
+	int rc = 0;
+	u32 i;
+
+	/*
+	 * Held across pinning, as the callback must not find an area that is
+	 * pinned but has no bit yet.
+	 */
+	mutex_lock(&ioas->lock);
+	if (ioas_is_watched(ioas, range->node.start, range->node.last)) {
+		rc = -ESTALE;
+		goto out_unlock;
+	}
+	interval_tree_insert(&range->node, &ioas->ranges);
+	for (i = 0; i < range->num_areas; i++) {
+		int area_rc = range_pin_area(range, i);
+
+		if (!area_rc) {
+			__set_bit(i, range->areas);
+			continue;
+		}
+		rc = area_rc;
+		/* The areas behind a stale one are ours, and to be unmapped */
+		if (rc != -ESTALE)
+			break;
+	}
+
+out_unlock:
+	mutex_unlock(&ioas->lock);
+	return rc;
+}
+
+/*
+ * Areas of @range in [start, last], which overlaps it, are going. Returns whether
+ * somebody else than us unmaps them.
+ */
+static bool range_unmapped(struct wddm_range *range, unsigned long start,
+			   unsigned long last)
+{
+	u32 first_area = range_find_area(range, max(start, range->node.start));
+	u32 last_area = range_find_area(range, min(last, range->node.last));
+	bool any = false;
+	u32 i;
+
+	if (range->unmapping) {
+		range_loosen(range);
+		return false;
+	}
+	for (i = first_area; i <= last_area; i++) {
+		if (!__test_and_clear_bit(i, range->areas))
+			continue;
+		if (!range->loose)
+			range_unpin_area(range, i);
+		any = true;
+	}
+	if (any) {
+		range_loosen(range);
+		range_revoke(range);
+	}
+	if (!range_has_areas(range))
+		range_forget(range);
+	return true;
+}
+
+/* Somebody else unmaps a lot: do not be called for each of the areas */
+static void ioas_let_go(struct wddm_ioas *ioas)
+{
+	struct interval_tree_node *node;
+
+	for (node = interval_tree_iter_first(&ioas->ranges, 0, ULONG_MAX); node;
+	     node = interval_tree_iter_next(node, 0, ULONG_MAX)) {
+		struct wddm_range *range =
+			container_of(node, struct wddm_range, node);
+
+		range_loosen(range);
+		if (range_is_mdl(range))
+			range_revoke(range);
+	}
+}
+
+static void ioas_count_call(struct wddm_ioas *ioas)
+{
+	if (RB_EMPTY_ROOT(&ioas->ranges.rb_root))
+		return;
+	if (++ioas->watch_calls == WATCH_CALLS_MAX)
+		ioas_let_go(ioas);
+	queue_delayed_work(ioas->iommufd->wq, &ioas->watch_work,
+			   ioas->watch_delay);
+}
+
+/**
+ * wddm_ranges_unmapped() - iommufd is about to unmap an area that may be pinned
+ * @data: struct wddm_ioas
+ * @iova: First address of the area
+ * @length: Its bytes; ULONG_MAX when the access is being detached
+ *
+ * Called by iommufd in the middle of an unmap, in any process, ours or not. When it
+ * returns we have no page in the area pinned.
+ */
+void wddm_ranges_unmapped(void *data, unsigned long iova, unsigned long length)
+{
+	struct wddm_ioas *ioas = data;
+	struct interval_tree_node *node, *next;
+	unsigned long last = iova + (length - 1);
+	bool foreign = true;
+
+	mutex_lock(&ioas->lock);
+	for (node = interval_tree_iter_first(&ioas->ranges, iova, last); node;
+	     node = next) {
+		next = interval_tree_iter_next(node, iova, last);
+		foreign &= range_unmapped(container_of(node, struct wddm_range,
+						       node),
+					  iova, last);
+	}
+	if (foreign)
+		ioas_count_call(ioas);
+	mutex_unlock(&ioas->lock);
+}
+
+/* Look after loose ranges, again and again until nobody has unmapped anything */
+static void ioas_watch_work(struct work_struct *work)
+{
+	struct wddm_ioas *ioas = container_of(to_delayed_work(work),
+					      struct wddm_ioas, watch_work);
+	struct interval_tree_node *node, *next;
+
+	mutex_lock(&ioas->lock);
+	for (node = interval_tree_iter_first(&ioas->ranges, 0, ULONG_MAX); node;
+	     node = next) {
+		next = interval_tree_iter_next(node, 0, ULONG_MAX);
+		range_tighten(container_of(node, struct wddm_range, node));
+	}
+	if (ioas->watch_calls) {
+		ioas->watch_calls = 0;
+		ioas->watch_delay = min(2 * ioas->watch_delay, WATCH_DELAY_MAX);
+		queue_delayed_work(ioas->iommufd->wq, &ioas->watch_work,
+				   ioas->watch_delay);
+	} else {
+		ioas->watch_delay = WATCH_DELAY_MIN;
+	}
+	mutex_unlock(&ioas->lock);
+}
+
+/* Begin and end to watch an IOAS, while no range is in it */
+void wddm_watch_init(struct wddm_ioas *ioas)
+{
+	ioas->ranges = RB_ROOT_CACHED;
+	mutex_init(&ioas->lock);
+	INIT_DELAYED_WORK(&ioas->watch_work, ioas_watch_work);
+	ioas->watch_delay = WATCH_DELAY_MIN;
+	ioas->watch_calls = 0;
+}
+
+void wddm_watch_fini(struct wddm_ioas *ioas)
+{
+	cancel_delayed_work_sync(&ioas->watch_work);
+	mutex_destroy(&ioas->lock);
+}
+
+/**
+ * struct range_run - Consecutive areas that are there
+ * @first: The first of them
+ * @end: The one behind the last of them
+ * @iova: Where the first begins
+ * @length: Bytes of all
+ * @loose: They are not pinned
+ */
+struct range_run {
+	u32 first;
+	u32 end;
+	unsigned long iova;
+	unsigned long length;
+	bool loose;
+};
+
+/* Find the first run of areas that are known to be there */
+static bool range_first_run(struct wddm_range *range, struct range_run *run)
+{
+	struct range_area area;
+
+	mutex_lock(&range->ioas->lock);
+	range_look(range);
+	run->first = find_first_bit(range->areas, range->num_areas);
+	run->end =
+		find_next_zero_bit(range->areas, range->num_areas, run->first);
+	run->loose = range->loose;
+	mutex_unlock(&range->ioas->lock);
+	if (run->first == range->num_areas)
+		return false;
+
+	run->iova = range_area(range, run->first).iova;
+	area = range_area(range, run->end - 1);
+	run->length = area.iova + area.length - run->iova;
+	return true;
+}
+
+/*
+ * Was a run unmapped? If it was pinned, iommufd has asked for the pins; if it was not,
+ * the carrier's word is good. After an error some of its areas may be there; of an
+ * MDL that does not matter, because they are not pinned and reach no device.
+ */
+static bool range_run_unmapped(struct wddm_range *range,
+			       const struct range_run *run, int rc)
+{
+	bool unmapped;
+
+	mutex_lock(&range->ioas->lock);
+	unmapped = range->loose && (!rc || range_is_mdl(range) ||
+				    (run->loose && rc == -ENOENT));
+	if (unmapped)
+		bitmap_clear(range->areas, run->first, run->end - run->first);
+	mutex_unlock(&range->ioas->lock);
+	return unmapped;
+}
+
+static void range_set_unmapping(struct wddm_range *range, bool unmapping)
+{
+	mutex_lock(&range->ioas->lock);
+	/* What others have done until now is a revocation */
+	range_look(range);
+	range->unmapping = unmapping;
+	mutex_unlock(&range->ioas->lock);
+}
+
+/*
+ * Is somebody unmapping this area? iommufd marks it before it asks for our pins, and
+ * refuses to pin it with -EINVAL from then on; and it says -EBUSY to an unmap while
+ * it takes it out. That one must not unmap what may have come in its place: hence
+ * the second byte, which no area begins with.
+ */
+static bool area_is_going(struct wddm_ioas *ioas, unsigned long iova)
+{
+	struct page *page;
+	int rc;
+
+	rc = iommufd_access_pin_pages(ioas->access, iova, PAGE_SIZE, &page, 0);
+	if (!rc)
+		iommufd_access_unpin_pages(ioas->access, iova, PAGE_SIZE);
+	if (rc == -EINVAL)
+		return true;
+	return wddm_ioas_unmap(ioas, WDDM_VIA_CARRIER, iova + 1, 1) == -EBUSY;
+}
+
+/* How long others may take to unmap an area, or seem to */
+#define SETTLE_TIMEOUT (5 * HZ)
+
+/*
+ * Wait until the unmaps of others are through. An area that is on its way in looks as
+ * one on its way out, and may stay so for as long as its maker likes: so not for ever.
+ */
+static void range_settle(struct wddm_range *range, u32 first, u32 end)
+{
+	unsigned long timeout = jiffies + SETTLE_TIMEOUT;
+	u32 i;
+
+	for (i = first; i < end; i++) {
+		while (area_is_going(range->ioas, range_area(range, i).iova)) {
+			if (time_after(jiffies, timeout) ||
+			    fatal_signal_pending(current))
+				return;
+			usleep_range(100, 200);
+		}
+	}
+}
+
+/* How often to try an area that stays */
+#define UNMAP_TRIES 3
+
+/*
+ * Unmap the areas that are there, a run of them by one IOAS_UNMAP. That misses when
+ * the owner tampers with its command page, and fails when others unmap the same
+ * areas. So look what is left, and try again. @unmapped is how many areas have gone
+ * by this hand, and no other.
+ */
+static int range_unmap_runs(struct wddm_range *range, u32 *unmapped)
+{
+	enum wddm_via via;
+	struct range_run run;
+	int tries = 0;
+	int rc;
+
+	while (range_first_run(range, &run)) {
+		via = run.loose || tries ? WDDM_VIA_CARRIER : WDDM_VIA_ANY;
+		rc = wddm_ioas_unmap(range->ioas, via, run.iova, run.length);
+		if (range_run_unmapped(range, &run, rc)) {
+			*unmapped += rc ? 0 : run.end - run.first;
+			continue;
+		}
+		if (++tries == UNMAP_TRIES)
+			return rc ?: -EBUSY;
+		range_settle(range, run.first, run.end);
+	}
+	return 0;
+}
+
+/**
+ * wddm_range_release() - Stop watching a range
+ * @range: Range that is unmapped, or that cannot be
+ *
+ * Areas that are still there stay in the IOAS, as its holder's own.
+ */
+void wddm_range_release(struct wddm_range *range)
+{
+	mutex_lock(&range->ioas->lock);
+	range_loosen(range);
+	bitmap_zero(range->areas, range->num_areas);
+	range_forget(range);
+	mutex_unlock(&range->ioas->lock);
+}
+
+/**
+ * wddm_range_unmap() - Unmap a range from its IOAS
+ * @range: Range that was watched; nobody else unmaps it at the same time
+ *
+ * What others have unmapped, or put in the place of it, is left alone.
+ *
+ * Context: May sleep. No ioas->lock may be held.
+ * Return: 0: no area of the range is mapped and no page pinned any more. Or
+ * -EBUSY when an object of the iommufd needs an area: what is still mapped is still
+ * watched, and the call can be repeated.
+ */
+int wddm_range_unmap(struct wddm_range *range)
+{
+	u32 unmapped = 0;
+	int rc;
+
+	range_set_unmapping(range, true);
+	rc = range_unmap_runs(range, &unmapped);
+	if (rc) {
+		range_set_unmapping(range, false);
+		return rc;
+	}
+	/* The rest is unmapped by others, who may be in the middle of it */
+	if (unmapped < range->num_areas && !range_is_mdl(range))
+		range_settle(range, 0, range->num_areas);
+	wddm_range_release(range);
+	return 0;
+}
+
+/**
+ * wddm_range_abort() - Undo the mapping of a range that could not be watched
+ * @range: Range that was placed
+ * @length: Bytes of it that have been mapped, from its start on
+ *
+ * Unlike wddm_range_unmap() this also unmaps areas that are not pinned.
+ */
+void wddm_range_abort(struct wddm_range *range, unsigned long length)
+{
+	range_set_unmapping(range, true);
+	if (length)
+		wddm_ioas_unmap(range->ioas, WDDM_VIA_CARRIER,
+				range->node.start, length);
+	wddm_range_release(range);
+}

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The parts of wddmcompat and how they hold together.
+ *
+ * A context is an open /dev/wddmcompat, or one that a kernel module made. It is
+ * bound to one iommufd and owns objects, each known by a 64-bit handle:
+ *
+ *	adapter		an IOAS, with our iommufd_access on it
+ *	MDL		pages, pinned through the context's private MDL IOAS
+ *	mapping		pages of an MDL in the IOAS of an adapter
+ *
+ * An MDL and a mapping are both a *range*: consecutive IOVA in one IOAS, made of
+ * one iommufd area for each descriptor that it touches. Of each area pages are
+ * pinned through our access - all pages for an MDL, the first for a mapping -
+ * so that iommufd calls us before the area goes, whoever unmaps it. range.c has
+ * the one mechanism that both share.
+ *
+ * Lifetimes: the handle table holds a reference to each published object and
+ * lookups take their own. A mapping holds references to its adapter and MDL, and
+ * counts as a use of both until it is unmapped; an object in use cannot be
+ * destroyed. Objects never outlive their context.
+ *
+ * Locks, outermost first:
+ *
+ *	context->bind_lock	binding happens once
+ *	adapter->devices_lock	devices come and go one at a time
+ *	context->read_lock	one reader of events at a time
+ *	mapping->lock		one thread at a time unmaps a mapping
+ *	  (iommufd's own locks, taken and dropped by the ioctls in ioas.c)
+ *	ioas->lock		ranges of an IOAS: which areas are there
+ *	  (iommufd's access->ioas_lock, iova_rwsem, pages->mutex)
+ *	handles.xa lock, context->events_lock	spinlocks, innermost
+ *
+ * iommufd calls range.c's unmap callback, which takes ioas->lock, in the middle of
+ * an unmap that may run in any process. So ioas->lock is never held while an
+ * iommufd ioctl runs or an access is destroyed; mapping->lock may be, because
+ * the callback does not take it.
+ */
+#ifndef __WDDMCOMPAT_PRIVATE_H
+#define __WDDMCOMPAT_PRIVATE_H
+
+#include <linux/atomic.h>
+#include <linux/interval_tree.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/wddmcompat.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+struct file;
+struct iommufd_access;
+struct iommufd_ctx;
+struct mm_struct;
+struct poll_table_struct;
+
+/* handle.c: objects and the numbers that name them */
+
+/**
+ * struct wddm_object - What every object with a handle begins with
+ * @ctx: Context that owns the object
+ * @handle: Its handle; the type is part of it
+ * @refs: Memory of the object; the handle table holds one
+ * @uses: Objects that depend on this one; -1 once it is being destroyed
+ */
+struct wddm_object {
+	struct wddmcompat_context *ctx;
+	u64 handle;
+	refcount_t refs;
+	atomic_t uses;
+};
+
+/**
+ * struct wddm_handle_table - The handles of a context
+ * @xa: Indexed by the low bits of a handle. A published entry is an object; a
+ *      reserved or free one is the generation that the slot is at
+ * @first_generation: Where each slot's generation starts: a random number, so
+ *                    that handles of one context mean nothing in another
+ */
+struct wddm_handle_table {
+	struct xarray xa;
+	u64 first_generation;
+};
+
+#define WDDM_HANDLE_INDEX_BITS 24
+#define WDDM_HANDLE_GENERATION_BITS 36
+
+void wddm_handles_init(struct wddm_handle_table *table);
+void wddm_handles_destroy(struct wddm_handle_table *table);
+int __must_check wddm_handle_reserve(struct wddm_handle_table *table,
+				     enum wddmcompat_object_type type,
+				     u64 *handle);
+void wddm_handle_publish(struct wddm_handle_table *table,
+			 struct wddm_object *obj);
+void wddm_handle_release(struct wddm_handle_table *table, u64 handle);
+struct wddm_object *wddm_handle_get(struct wddm_handle_table *table, u64 handle);
+struct wddm_object *wddm_handle_get_typed(struct wddm_handle_table *table,
+					  u64 handle,
+					  enum wddmcompat_object_type type);
+enum wddmcompat_object_type wddm_handle_type(u64 handle);
+
+int __must_check wddm_object_init(struct wddm_object *obj,
+				  struct wddmcompat_context *ctx,
+				  enum wddmcompat_object_type type);
+void wddm_object_abort(struct wddm_object *obj);
+void wddm_object_remove(struct wddm_object *obj);
+void wddm_object_get(struct wddm_object *obj);
+void wddm_object_put(struct wddm_object *obj);
+int __must_check wddm_object_use(struct wddm_object *obj);
+void wddm_object_unuse(struct wddm_object *obj);
+int __must_check wddm_object_retire(struct wddm_object *obj);
+void wddm_object_unretire(struct wddm_object *obj);
+
+/* command.c: how a command reaches iommufd */
+
+/* Bytes that one command may have */
+#define WDDM_COMMAND_SIZE 128
+#define WDDM_COMMAND_SLOTS 32
+
+/**
+ * struct wddm_command_page - A page of user memory that carries commands
+ * @file: Anonymous file that owns the page and is mapped at @uaddr
+ * @slots: The page, as the kernel sees it
+ * @mm: Address space of @uaddr, only compared: an owner's may be gone
+ * @uaddr: The page, as iommufd's copy_from_user() sees it
+ * @busy: Slots in use
+ * @wait: Waiters for a slot
+ */
+struct wddm_command_page {
+	struct file *file;
+	void *slots;
+	struct mm_struct *mm;
+	unsigned long uaddr;
+	DECLARE_BITMAP(busy, WDDM_COMMAND_SLOTS);
+	wait_queue_head_t wait;
+};
+
+/**
+ * struct wddm_iommufd - An iommufd and the ways to give it commands
+ * @ictx: Reference that keeps @file open
+ * @file: The iommufd
+ * @owner: Page in the address space of the process that owns the context; not
+ *         there (mm is NULL) in a context of the kernel
+ * @carrier: Page in the carrier's address space, see command.c
+ * @wq: Where commands run for callers that are not in the carrier's address
+ *      space. One for each iommufd: a stuck one delays nobody else
+ */
+struct wddm_iommufd {
+	struct iommufd_ctx *ictx;
+	struct file *file;
+	struct wddm_command_page owner;
+	struct wddm_command_page carrier;
+	struct workqueue_struct *wq;
+};
+
+/**
+ * enum wddm_via - Which page a command takes
+ * @WDDM_VIA_ANY: The owner's if the caller is the owner, for speed; the carrier's
+ *                for any other caller or when the owner has damaged its own
+ * @WDDM_VIA_OWNER: The owner's: iommufd is to see the owner's addresses
+ * @WDDM_VIA_CARRIER: The carrier's: nobody can tamper with the command
+ */
+enum wddm_via {
+	WDDM_VIA_ANY,
+	WDDM_VIA_OWNER,
+	WDDM_VIA_CARRIER,
+};
+
+int __must_check wddm_carrier_init(void);
+void wddm_carrier_exit(void);
+int __must_check wddm_iommufd_open(struct wddm_iommufd *iommufd,
+				   struct file *file, struct mm_struct *owner);
+void wddm_iommufd_close(struct wddm_iommufd *iommufd);
+int wddm_carrier_call(struct wddm_iommufd *iommufd, int (*fn)(void *data),
+		      void *data);
+int __must_check wddm_command(struct wddm_iommufd *iommufd, enum wddm_via via,
+			      unsigned int cmd, void *command, size_t size);
+
+/* ioas.c: what we ask of iommufd */
+
+/**
+ * struct wddm_ioas - An IOAS and the ranges that we have in it
+ * @iommufd: Where it is
+ * @id: Its object ID
+ * @access: Ours on it; keeps the IOAS, and calls us before pinned areas go
+ * @lock: Protects @ranges and the pins of every range in it
+ * @ranges: struct wddm_range by IOVA, as long as they have areas
+ * @watch_work: Looks after loose ranges, see range.c
+ * @watch_delay: When it does, in jiffies. Under @lock
+ * @watch_calls: How often others have unmapped areas since. Under @lock
+ */
+struct wddm_ioas {
+	struct wddm_iommufd *iommufd;
+	u32 id;
+	struct iommufd_access *access;
+	struct mutex lock; /* ranges, their pins, and what follows */
+	struct rb_root_cached ranges;
+	struct delayed_work watch_work;
+	unsigned long watch_delay;
+	unsigned int watch_calls;
+};
+
+int __must_check wddm_ioas_alloc(struct wddm_iommufd *iommufd, u32 *ioas_id);
+void wddm_ioas_free(struct wddm_iommufd *iommufd, u32 ioas_id);
+int __must_check wddm_ioas_attach(struct wddm_ioas *ioas,
+				  struct wddm_iommufd *iommufd, u32 ioas_id);
+void wddm_ioas_detach(struct wddm_ioas *ioas);
+int __must_check wddm_ioas_map(struct wddm_ioas *ioas, enum wddm_via via,
+			       unsigned long iova, unsigned long uaddr,
+			       unsigned long length, bool writeable);
+int __must_check wddm_ioas_copy(struct wddm_ioas *dst, struct wddm_ioas *src,
+				unsigned long src_iova, unsigned long length,
+				u32 flags, unsigned long *dst_iova);
+int wddm_ioas_unmap(struct wddm_ioas *ioas, enum wddm_via via,
+		    unsigned long iova, unsigned long length);
+
+/* range.c: areas of an IOAS that cannot go unnoticed */
+
+/**
+ * struct wddm_range - What an MDL and a mapping have in common
+ * @obj: Handle and references
+ * @ioas: The IOAS that it is in
+ * @mdl: The MDL whose descriptors shape its areas; for an MDL: itself
+ * @node: Its IOVA. Constant once the range is watched; in ioas->ranges, under
+ *        ioas->lock, while an area is there
+ * @event: In context->events while user space has not been told of a revocation
+ * @first_page: First page of @mdl that is in the range
+ * @first_seg: Segment of @mdl that @first_page is in
+ * @num_areas: Segments that the range touches: one area each
+ * @state: enum wddmcompat_state. Written under ioas->lock
+ * @unmapping: We are unmapping it ourselves: that is no revocation.
+ *             Under ioas->lock
+ * @loose: Its areas are not pinned, so that they may have gone unnoticed.
+ *         Under ioas->lock
+ * @areas: One bit for each area that is there. Under ioas->lock
+ * @areas_word: @areas, of a range with few of them
+ */
+struct wddm_range {
+	struct wddm_object obj;
+	struct wddm_ioas *ioas;
+	struct wddmcompat_mdl *mdl;
+	struct interval_tree_node node;
+	struct list_head event;
+	unsigned long first_page;
+	u32 first_seg;
+	u32 num_areas;
+	u8 state;
+	bool unmapping;
+	bool loose;
+	unsigned long *areas;
+	unsigned long areas_word;
+};
+
+static inline unsigned long wddm_range_length(const struct wddm_range *range)
+{
+	return range->node.last - range->node.start + 1;
+}
+
+int __must_check wddm_range_init(struct wddm_range *range,
+				 struct wddm_ioas *ioas,
+				 struct wddmcompat_mdl *mdl,
+				 unsigned long first_page,
+				 unsigned long num_pages);
+void wddm_range_fini(struct wddm_range *range);
+void wddm_range_place(struct wddm_range *range, unsigned long iova,
+		      unsigned long num_pages);
+int __must_check wddm_range_watch(struct wddm_range *range);
+int __must_check wddm_range_unmap(struct wddm_range *range);
+void wddm_range_abort(struct wddm_range *range, unsigned long length);
+void wddm_range_release(struct wddm_range *range);
+void wddm_watch_init(struct wddm_ioas *ioas);
+void wddm_watch_fini(struct wddm_ioas *ioas);
+void wddm_ranges_unmapped(void *data, unsigned long iova, unsigned long length);
+
+/* context.c: an open file, or a kernel module's */
+
+/**
+ * struct wddmcompat_context - Owner of objects, bound to an iommufd
+ * @owner: Address space that opened the file, only compared; NULL for a context
+ *         of the kernel
+ * @handles: Its objects
+ * @iommufd: What it is bound to
+ * @mdls: Private IOAS that holds the MDLs
+ * @mdl_iova: Next free IOVA in @mdls, which is large enough never to be reused
+ * @bind_lock: Binding happens once
+ * @bound: @iommufd and @mdls can be used; set with release semantics
+ * @read_lock: Held while events are delivered, so that each is to one reader
+ * @events_lock: Protects @events
+ * @events: Revoked ranges that user space has not been told of
+ * @events_wait: Readers and pollers
+ */
+struct wddmcompat_context {
+	struct mm_struct *owner;
+	struct wddm_handle_table handles;
+	struct wddm_iommufd iommufd;
+	struct wddm_ioas mdls;
+	atomic64_t mdl_iova;
+	struct mutex bind_lock; /* bound */
+	bool bound;
+	struct mutex read_lock; /* one reader at a time */
+	spinlock_t events_lock; /* events */
+	struct list_head events;
+	wait_queue_head_t events_wait;
+};
+
+struct wddmcompat_context *wddm_context_alloc(struct mm_struct *owner);
+int __must_check wddm_context_bind(struct wddmcompat_context *ctx,
+				   struct file *iommufd);
+void wddm_context_free(struct wddmcompat_context *ctx);
+bool wddm_context_is_bound(struct wddmcompat_context *ctx);
+void wddm_event_queue(struct wddm_range *range);
+void wddm_event_cancel(struct wddm_range *range);
+ssize_t wddm_events_read(struct wddmcompat_context *ctx, char __user *buf,
+			 size_t count, bool nonblock);
+__poll_t wddm_events_poll(struct wddmcompat_context *ctx, struct file *file,
+			  struct poll_table_struct *table);
+
+/* adapter.c: a logical adapter */
+
+/**
+ * struct wddmcompat_adapter - An IOAS that MDLs are mapped to
+ * @obj: Handle and references; its uses are the mappings
+ * @ioas: The IOAS
+ * @owns_ioas: We allocated it
+ * @devices_lock: Protects @devices
+ * @devices: Linked physical adapters that a kernel module attached
+ */
+struct wddmcompat_adapter {
+	struct wddm_object obj;
+	struct wddm_ioas ioas;
+	bool owns_ioas;
+	struct mutex devices_lock; /* devices */
+	struct list_head devices;
+};
+
+/* mdl.c: locked pages */
+
+/**
+ * struct wddm_segment - One descriptor of an MDL
+ * @first_page: Index of its first page in the MDL
+ * @num_pages: Pages that it spans
+ * @byte_offset: First byte within the first page
+ * @byte_count: Bytes from there on
+ * @writeable: Locked for writing
+ * @pages: The pages. Once the MDL is revoked they are no longer ours and only
+ *         good for being compared
+ */
+struct wddm_segment {
+	unsigned long first_page;
+	unsigned long num_pages;
+	u32 byte_offset;
+	u32 byte_count;
+	bool writeable;
+	struct page **pages;
+};
+
+/**
+ * struct wddmcompat_mdl - A chain of descriptors whose pages are locked
+ * @range: Where it is in the MDL IOAS; its uses are the mappings
+ * @num_pages: Pages of all segments
+ * @owns_pages: The pages were allocated by wddmcompat_mdl_alloc()
+ * @num_segs: Segments in @segs
+ * @segs: The descriptors
+ */
+struct wddmcompat_mdl {
+	struct wddm_range range;
+	unsigned long num_pages;
+	bool owns_pages;
+	u32 num_segs;
+	struct wddm_segment segs[] __counted_by(num_segs);
+};
+
+int __must_check wddm_desc_check(const struct wddmcompat_mdl_desc *desc,
+				 unsigned int page_shift);
+unsigned long wddm_span_pages(u32 byte_offset, u32 byte_count,
+			      unsigned int page_shift);
+u32 wddm_mdl_find_segment(const struct wddmcompat_mdl *mdl, unsigned long page);
+struct page *wddm_mdl_page(const struct wddmcompat_mdl *mdl, unsigned long page);
+
+/* window.c: an address for pages that have none */
+
+int __must_check wddm_window_open(struct page **pages, unsigned long num_pages,
+				  unsigned long *uaddr);
+void wddm_window_close(unsigned long uaddr, unsigned long num_pages);
+
+/* mapping.c: pages of an MDL in an adapter */
+
+/**
+ * struct wddm_mapping - What a memory handle names
+ * @range: Where it is in the adapter's IOAS
+ * @adapter: The adapter
+ * @map_flags: WDDMCOMPAT_MAP_WRITEABLE or 0
+ * @lock: Held while it is being unmapped
+ * @unmapped: It is; only the memory is left. Under @lock
+ */
+struct wddm_mapping {
+	struct wddm_range range;
+	struct wddmcompat_adapter *adapter;
+	u32 map_flags;
+	struct mutex lock; /* unmapped */
+	bool unmapped;
+};
+
+static inline struct wddm_object *wddm_mdl_obj(struct wddmcompat_mdl *mdl)
+{
+	return &mdl->range.obj;
+}
+
+static inline struct wddm_object *wddm_mapping_obj(struct wddm_mapping *mapping)
+{
+	return &mapping->range.obj;
+}
+
+/* What wddm_object_put() and the teardown of a context call */
+void wddm_adapter_free(struct wddm_object *obj);
+void wddm_mdl_free(struct wddm_object *obj);
+void wddm_mapping_free(struct wddm_object *obj);
+int wddm_adapter_undo(struct wddm_object *obj);
+int wddm_mdl_undo(struct wddm_object *obj);
+int wddm_mapping_undo(struct wddm_object *obj);
+
+/* main.c: the ioctl table */
+
+/**
+ * struct wddm_ucmd - An ioctl that is being executed
+ * @ctx: The context
+ * @ubuffer: The caller's structure
+ * @user_size: Its size
+ * @size: sizeof of the structure as this module knows it
+ * @cmd: Copy of it; its out members are returned when the handler succeeds
+ * @new_obj: Set by a handler that made an object. It is published once the caller
+ *           has its handle, else destroyed
+ */
+struct wddm_ucmd {
+	struct wddmcompat_context *ctx;
+	void __user *ubuffer;
+	u32 user_size;
+	u32 size;
+	void *cmd;
+	struct wddm_object *new_obj;
+};
+
+int wddm_info_ioctl(struct wddm_ucmd *ucmd);
+int wddm_bind_ioctl(struct wddm_ucmd *ucmd);
+int wddm_adapter_create_ioctl(struct wddm_ucmd *ucmd);
+int wddm_adapter_destroy_ioctl(struct wddm_ucmd *ucmd);
+int wddm_mdl_lock_ioctl(struct wddm_ucmd *ucmd);
+int wddm_mdl_unlock_ioctl(struct wddm_ucmd *ucmd);
+int wddm_map_ioctl(struct wddm_ucmd *ucmd);
+int wddm_unmap_ioctl(struct wddm_ucmd *ucmd);
+int wddm_query_ioctl(struct wddm_ucmd *ucmd);
+int wddm_batch_ioctl(struct wddm_ucmd *ucmd);
+
+#endif
