@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# For people. kbuild reads Kbuild.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
+MODULE := drivers/gpu/wddmcompat/wddmcompat.ko
+
+all: module tools ## Build the module for KDIR, and wddmctl
+
+module: kdir ## Build the module; KDIR=<build tree of a kernel>, W=1 and C=2 as in kbuild
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+tools: ## Build wddmctl
+	@echo '#include <json-c/json.h>' | $(CC) -E -o /dev/null - 2>/dev/null || { \
+		echo "wddmctl needs json-c: apt install libjson-c-dev" >&2; exit 1; }
+	$(MAKE) -C tools/wddmctl VERSION=$(VERSION)
+
+install: kdir ## Install what was built: module, wddmctl and the uapi header
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+	$(MAKE) -C tools/wddmctl VERSION=$(VERSION) install
+	install -D -m 644 include/uapi/linux/wddmcompat.h \
+		$(DESTDIR)/usr/local/include/linux/wddmcompat.h
+
+clean: ## Remove what was built here; the test kernels stay in their cache
+	rm -rf build
+	$(MAKE) -C tools/wddmctl clean
+	find drivers tools/testing/kunit \( -name '*.o' -o -name '*.ko' \
+		-o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' \
+		-o -name modules.order \) -delete
+	rm -f Module.symvers modules.order .Module.symvers.cmd .modules.order.cmd \
+		compile_commands.json
+
+demo: ## Show a device reaching a mapped MDL by DMA, and nothing after unmap
+	@tools/testing/demo
+
+check: ## Run all tests on both test kernels
+	@tools/testing/check
+
+check-quick: ## Run KUnit and the core self-tests on the newest kernel
+	@tools/testing/check --quick
+
+vm: ## A shell in the test machine: KERNEL=6.12 or newest, FLAVOUR=debug or fast
+	@tools/testing/deps.sh build vm
+	@out=$$(tools/testing/build $(KERNEL) $(FLAVOUR)) && \
+	tools/testing/vm/boot --kernel $(KERNEL) --flavour $(FLAVOUR) --edu 2 \
+		--module $$out/module/$(MODULE) --add $$out/wddmctl/wddmctl \
+		$$(test $(FLAVOUR) = fast || echo --add $$out/selftests) --shell
+KERNEL := newest
+FLAVOUR := debug
+
+docs: ## Build the documentation, in build/docs
+	@tools/testing/deps.sh build docs
+	@KSRC=$$(tools/testing/vm/kernel --source newest) Documentation/build build/docs
+
+format: ## Show where clang-format disagrees; changes nothing
+	@git ls-files '*.c' '*.h' | while read -r file; do \
+		clang-format "$$file" | diff -u "$$file" - || true; done
+
+compile_commands.json: FORCE ## For clangd
+	@out=$$(tools/testing/build newest debug) && \
+	$(MAKE) -s -C $$(tools/testing/vm/kernel newest debug) M=$$out/module \
+		CONFIG_WDDMCOMPAT_KUNIT_TEST=m compile_commands.json && \
+	sed "s|$$out/module/|$(CURDIR)/|g" $$out/module/compile_commands.json >$@
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / { printf "%-22s %s\n", $$1, $$2 }' \
+		$(firstword $(MAKEFILE_LIST))
+
+kdir:
+	@test -e $(KDIR)/.config || { echo "$(KDIR) is not the build tree of a kernel:" \
+		"install the kernel's headers, or name another by KDIR=" >&2; exit 1; }
+	@grep -q '^CONFIG_IOMMUFD=[my]' $(KDIR)/.config || { echo "The kernel of $(KDIR)" \
+		"has no CONFIG_IOMMUFD: build for one that has, by KDIR=, or see README.md" \
+		"on how to get one." >&2; exit 1; }
+
+FORCE:
+.PHONY: all module tools install clean demo check check-quick vm docs format \
+	help kdir FORCE
