@@ -45,7 +45,7 @@ static struct wddmcompat_adapter *adapter_create(struct wddmcompat_context *ctx,
 	INIT_LIST_HEAD(&adapter->devices);
 	rc = wddm_ioas_attach(&adapter->ioas, &ctx->iommufd, ioas_id);
 	if (rc) {
-		wddm_object_abort(&adapter->obj);
+		wddm_object_remove(&adapter->obj);
 		return ERR_PTR(rc);
 	}
 	return adapter;
@@ -69,7 +69,7 @@ static void adapter_device_free(struct adapter_device *adev)
 }
 
 /* Undo what adapter_create() did; the adapter has no mappings */
-int wddm_adapter_undo(struct wddm_object *obj)
+void wddm_adapter_undo(struct wddm_object *obj)
 {
 	struct wddmcompat_adapter *adapter =
 		container_of(obj, struct wddmcompat_adapter, obj);
@@ -81,7 +81,6 @@ int wddm_adapter_undo(struct wddm_object *obj)
 	if (adapter->owns_ioas)
 		wddm_ioas_free(adapter->ioas.iommufd, adapter->ioas.id);
 	wddm_object_remove(obj);
-	return 0;
 }
 
 int wddm_adapter_create_ioctl(struct wddm_ucmd *ucmd)
@@ -103,7 +102,9 @@ static int adapter_destroy(struct wddmcompat_adapter *adapter)
 {
 	int rc = wddm_object_retire(&adapter->obj);
 
-	return rc ?: wddm_adapter_undo(&adapter->obj);
+	if (!rc)
+		wddm_adapter_undo(&adapter->obj);
+	return rc;
 }
 
 int wddm_adapter_destroy_ioctl(struct wddm_ucmd *ucmd)

@@ -106,8 +106,7 @@ int wddm_bind_ioctl(struct wddm_ucmd *ucmd)
 
 /* Undo every object of one type. Nothing else runs in the context. */
 static void context_undo(struct wddmcompat_context *ctx,
-			 enum wddmcompat_object_type type,
-			 int (*undo)(struct wddm_object *obj))
+			 enum wddmcompat_object_type type)
 {
 	unsigned long index;
 	void *entry;
@@ -117,7 +116,7 @@ static void context_undo(struct wddmcompat_context *ctx,
 
 		if (xa_is_value(entry) || wddm_handle_type(obj->handle) != type)
 			continue;
-		undo(obj);
+		wddm_object_undo(obj);
 	}
 }
 
@@ -126,9 +125,9 @@ static int context_undo_all(void *data)
 {
 	struct wddmcompat_context *ctx = data;
 
-	context_undo(ctx, WDDMCOMPAT_OBJECT_MAPPING, wddm_mapping_undo);
-	context_undo(ctx, WDDMCOMPAT_OBJECT_ADAPTER, wddm_adapter_undo);
-	context_undo(ctx, WDDMCOMPAT_OBJECT_MDL, wddm_mdl_undo);
+	context_undo(ctx, WDDMCOMPAT_OBJECT_MAPPING);
+	context_undo(ctx, WDDMCOMPAT_OBJECT_ADAPTER);
+	context_undo(ctx, WDDMCOMPAT_OBJECT_MDL);
 	return 0;
 }
 

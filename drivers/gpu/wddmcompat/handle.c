@@ -164,17 +164,23 @@ int wddm_object_init(struct wddm_object *obj, struct wddmcompat_context *ctx,
 	return wddm_handle_reserve(&ctx->handles, type, &obj->handle);
 }
 
-/* The end of an object that was never published */
-void wddm_object_abort(struct wddm_object *obj)
+/* From now on the handle names nothing, if it ever did; drops the first reference */
+void wddm_object_remove(struct wddm_object *obj)
 {
 	wddm_handle_release(&obj->ctx->handles, obj->handle);
 	wddm_object_put(obj);
 }
 
-/* From now on the handle names nothing; drops the table's reference */
-void wddm_object_remove(struct wddm_object *obj)
+/* Undo what made an object, come what may, and remove it */
+void wddm_object_undo(struct wddm_object *obj)
 {
-	wddm_object_abort(obj);
+	static void (*const undo[])(struct wddm_object *obj) = {
+		[WDDMCOMPAT_OBJECT_ADAPTER] = wddm_adapter_undo,
+		[WDDMCOMPAT_OBJECT_MDL] = wddm_mdl_undo,
+		[WDDMCOMPAT_OBJECT_MAPPING] = wddm_mapping_undo,
+	};
+
+	undo[wddm_handle_type(obj->handle)](obj);
 }
 
 void wddm_object_get(struct wddm_object *obj)

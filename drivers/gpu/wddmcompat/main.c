@@ -205,17 +205,6 @@ static int ucmd_respond(struct wddm_ucmd *ucmd)
 	return 0;
 }
 
-static void undo_object(struct wddm_object *obj)
-{
-	static int (*const undo[])(struct wddm_object *obj) = {
-		[WDDMCOMPAT_OBJECT_ADAPTER] = wddm_adapter_undo,
-		[WDDMCOMPAT_OBJECT_MDL] = wddm_mdl_undo,
-		[WDDMCOMPAT_OBJECT_MAPPING] = wddm_mapping_undo,
-	};
-
-	undo[wddm_handle_type(obj->handle)](obj);
-}
-
 /* A new object is known to others only once its maker has the handle */
 static int finish_ucmd(struct wddm_ucmd *ucmd, const struct ioctl_op *op)
 {
@@ -223,7 +212,7 @@ static int finish_ucmd(struct wddm_ucmd *ucmd, const struct ioctl_op *op)
 
 	if (ucmd->new_obj) {
 		if (rc)
-			undo_object(ucmd->new_obj);
+			wddm_object_undo(ucmd->new_obj);
 		else
 			wddm_handle_publish(&ucmd->ctx->handles, ucmd->new_obj);
 	}

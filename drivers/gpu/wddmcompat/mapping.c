@@ -102,7 +102,7 @@ static void mapping_abort(struct wddm_mapping *mapping)
 {
 	wddm_event_cancel(&mapping->range);
 	mapping_unuse(mapping);
-	wddm_object_abort(wddm_mapping_obj(mapping));
+	wddm_object_remove(wddm_mapping_obj(mapping));
 }
 
 /* Copy the pages from the MDL IOAS to the adapter's, and watch them there */
@@ -205,7 +205,7 @@ static int mapping_unmap(struct wddm_mapping *mapping, u32 *state)
 }
 
 /* Unmap, come what may: of a context that ends, or a handle that was not told */
-int wddm_mapping_undo(struct wddm_object *obj)
+void wddm_mapping_undo(struct wddm_object *obj)
 {
 	struct wddm_mapping *mapping =
 		container_of(obj, struct wddm_mapping, range.obj);
@@ -215,7 +215,6 @@ int wddm_mapping_undo(struct wddm_object *obj)
 	wddm_event_cancel(&mapping->range);
 	mapping_unuse(mapping);
 	wddm_object_remove(obj);
-	return 0;
 }
 
 /* Where the first byte of segment @i is for the device */

@@ -223,7 +223,7 @@ static int mdl_unlock(struct wddmcompat_mdl *mdl, u32 *state)
 }
 
 /* Unlock, come what may: of a context that ends, or a handle that was not told */
-int wddm_mdl_undo(struct wddm_object *obj)
+void wddm_mdl_undo(struct wddm_object *obj)
 {
 	struct wddmcompat_mdl *mdl =
 		container_of(obj, struct wddmcompat_mdl, range.obj);
@@ -232,7 +232,6 @@ int wddm_mdl_undo(struct wddm_object *obj)
 		wddm_range_release(&mdl->range);
 	wddm_event_cancel(&mdl->range);
 	wddm_object_remove(obj);
-	return 0;
 }
 
 /* Check descriptors from user space, and the addresses that they name */
@@ -285,7 +284,7 @@ mdl_lock_user(struct wddmcompat_context *ctx,
 	}
 	rc = mdl_lock(mdl, WDDM_VIA_OWNER, uaddrs);
 	if (rc)
-		wddm_object_abort(wddm_mdl_obj(mdl));
+		wddm_object_remove(wddm_mdl_obj(mdl));
 
 out_uaddrs:
 	kvfree(uaddrs);
@@ -402,7 +401,7 @@ static struct wddmcompat_mdl *mdl_finish(struct wddmcompat_mdl *mdl,
 	}
 	rc = wddm_carrier_call(&ctx->iommufd, mdl_lock_pages, mdl);
 	if (rc) {
-		wddm_object_abort(wddm_mdl_obj(mdl));
+		wddm_object_remove(wddm_mdl_obj(mdl));
 		return ERR_PTR(rc);
 	}
 	wddm_handle_publish(&ctx->handles, wddm_mdl_obj(mdl));

@@ -105,8 +105,8 @@ enum wddmcompat_object_type wddm_handle_type(u64 handle);
 int __must_check wddm_object_init(struct wddm_object *obj,
 				  struct wddmcompat_context *ctx,
 				  enum wddmcompat_object_type type);
-void wddm_object_abort(struct wddm_object *obj);
 void wddm_object_remove(struct wddm_object *obj);
+void wddm_object_undo(struct wddm_object *obj);
 void wddm_object_get(struct wddm_object *obj);
 void wddm_object_put(struct wddm_object *obj);
 int __must_check wddm_object_use(struct wddm_object *obj);
@@ -414,13 +414,13 @@ static inline struct wddm_object *wddm_mapping_obj(struct wddm_mapping *mapping)
 	return &mapping->range.obj;
 }
 
-/* What wddm_object_put() and the teardown of a context call */
+/* What wddm_object_put() and wddm_object_undo() call */
 void wddm_adapter_free(struct wddm_object *obj);
 void wddm_mdl_free(struct wddm_object *obj);
 void wddm_mapping_free(struct wddm_object *obj);
-int wddm_adapter_undo(struct wddm_object *obj);
-int wddm_mdl_undo(struct wddm_object *obj);
-int wddm_mapping_undo(struct wddm_object *obj);
+void wddm_adapter_undo(struct wddm_object *obj);
+void wddm_mdl_undo(struct wddm_object *obj);
+void wddm_mapping_undo(struct wddm_object *obj);
 
 /* main.c: the ioctl table */
 
