@@ -19,6 +19,12 @@
  * exits in the next moment. We keep the address space and the process does not:
  * no thread runs in it, nobody reads or writes it, and a command in it is as safe
  * as in kernel memory. A process that loads modules is trusted anyway.
+ *
+ * When a context of the kernel locks memory of the process that is calling, neither
+ * will do: iommufd has to see that process's addresses, and that process must not
+ * touch a command of a context that is not its own. It gets a *sealed* page for
+ * the length of the command, which it can neither write nor unmap. Nor can iommufd
+ * write its answer.
  */
 #include <kunit/visibility.h>
 #include <linux/anon_inodes.h>
@@ -32,6 +38,7 @@
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/namei.h>
+#include <linux/pagemap.h>
 #include <linux/path.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -93,12 +100,15 @@ static const struct vm_operations_struct command_vm_ops = {
 	.mremap = command_vm_mremap,
 };
 
+/* A page that is mapped without the right to write is to stay as it is */
 static int command_file_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	if (vma->vm_pgoff || vma_pages(vma) != 1 ||
 	    !(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
 	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
+	if (!(vma->vm_flags & VM_WRITE))
+		vm_flags_mod(vma, VM_SEALED, VM_MAYWRITE);
 	vma->vm_ops = &command_vm_ops;
 	return 0;
 }
@@ -116,36 +126,6 @@ static const struct file_operations command_file_fops = {
 	.release = command_file_release,
 };
 
-/* Lend a command page to the address space in use */
-static int command_page_init(struct wddm_command_page *cpage)
-{
-	struct page *page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-	struct file *file;
-	unsigned long uaddr;
-
-	if (!page)
-		return -ENOMEM;
-	file = anon_inode_getfile("[wddmcompat]", &command_file_fops, page,
-				  O_RDWR);
-	if (IS_ERR(file)) {
-		__free_page(page);
-		return PTR_ERR(file);
-	}
-	uaddr = vm_mmap(file, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
-			0);
-	if (IS_ERR_VALUE(uaddr)) {
-		fput(file);
-		return uaddr;
-	}
-	cpage->file = file;
-	cpage->slots = page_address(page);
-	cpage->mm = current->mm;
-	cpage->uaddr = uaddr;
-	bitmap_zero(cpage->busy, WDDM_COMMAND_SLOTS);
-	init_waitqueue_head(&cpage->wait);
-	return 0;
-}
-
 /* Something else may be there now, if the owner has unmapped our page */
 static bool command_page_is_mapped(struct wddm_command_page *cpage)
 {
@@ -159,12 +139,67 @@ static bool command_page_is_mapped(struct wddm_command_page *cpage)
 	return mapped;
 }
 
+static void command_page_unseal(struct wddm_command_page *cpage)
+{
+	struct vm_area_struct *vma;
+
+	mmap_write_lock(cpage->mm);
+	vma = vma_lookup(cpage->mm, cpage->uaddr);
+	if (vma && vma->vm_file == cpage->file)
+		vm_flags_clear(vma, VM_SEALED);
+	mmap_write_unlock(cpage->mm);
+}
+
 static void command_page_fini(struct wddm_command_page *cpage)
 {
 	/* From another address space there is nothing to do: it goes with its own */
-	if (current->mm == cpage->mm && command_page_is_mapped(cpage))
+	if (current->mm == cpage->mm && command_page_is_mapped(cpage)) {
+		command_page_unseal(cpage);
 		vm_munmap(cpage->uaddr, PAGE_SIZE);
+	}
 	fput(cpage->file);
+}
+
+/* That there is no memory for page tables is to be told here, not by a command */
+static bool command_page_populate(unsigned long uaddr, unsigned long prot)
+{
+	if (prot & PROT_WRITE)
+		return !fault_in_writeable((char __user *)uaddr, PAGE_SIZE);
+	return !fault_in_readable((const char __user *)uaddr, PAGE_SIZE);
+}
+
+/* Lend a command page to the address space in use. Without PROT_WRITE: sealed. */
+static int command_page_init(struct wddm_command_page *cpage,
+			     unsigned long prot)
+{
+	struct page *page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	struct file *file;
+	unsigned long uaddr;
+
+	if (!page)
+		return -ENOMEM;
+	file = anon_inode_getfile("[wddmcompat]", &command_file_fops, page,
+				  O_RDWR);
+	if (IS_ERR(file)) {
+		__free_page(page);
+		return PTR_ERR(file);
+	}
+	uaddr = vm_mmap(file, 0, PAGE_SIZE, prot, MAP_SHARED, 0);
+	if (IS_ERR_VALUE(uaddr)) {
+		fput(file);
+		return uaddr;
+	}
+	cpage->file = file;
+	cpage->slots = page_address(page);
+	cpage->mm = current->mm;
+	cpage->uaddr = uaddr;
+	bitmap_zero(cpage->busy, WDDM_COMMAND_SLOTS);
+	init_waitqueue_head(&cpage->wait);
+	if (!command_page_populate(uaddr, prot)) {
+		command_page_fini(cpage);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 static bool command_slot_try(struct wddm_command_page *cpage,
@@ -186,10 +221,21 @@ static void command_slot_put(struct wddm_command_page *cpage, unsigned int slot)
 		wake_up(&cpage->wait);
 }
 
+/**
+ * struct command_array - An array that stands behind the structure of a command
+ * @pointer: Offset of the member that iommufd finds it by
+ * @offset: Its own offset
+ */
+struct command_array {
+	size_t pointer;
+	size_t offset;
+};
+
 /* Give iommufd a command in the address space in use, and get its answer */
 static int command_run(struct wddm_iommufd *iommufd,
 		       struct wddm_command_page *cpage, unsigned int cmd,
-		       void *command, size_t size)
+		       void *command, size_t size,
+		       const struct command_array *array)
 {
 	struct file *file = iommufd->file;
 	unsigned int slot;
@@ -202,6 +248,8 @@ static int command_run(struct wddm_iommufd *iommufd,
 	kaddr = cpage->slots + slot * WDDM_COMMAND_SIZE;
 	uaddr = cpage->uaddr + slot * WDDM_COMMAND_SIZE;
 	memcpy(kaddr, command, size);
+	if (array)
+		*(u64 *)(kaddr + array->pointer) = uaddr + array->offset;
 	rc = file->f_op->unlocked_ioctl(file, cmd, uaddr);
 	memcpy(command, kaddr, size);
 	command_slot_put(cpage, slot);
@@ -265,6 +313,7 @@ struct carrier_command {
 	unsigned int cmd;
 	void *command;
 	size_t size;
+	const struct command_array *array;
 };
 
 static int carrier_command_fn(void *data)
@@ -272,7 +321,24 @@ static int carrier_command_fn(void *data)
 	struct carrier_command *c = data;
 
 	return command_run(c->iommufd, &c->iommufd->carrier, c->cmd, c->command,
-			   c->size);
+			   c->size, c->array);
+}
+
+/* Give iommufd a command in the caller's address space that it cannot touch */
+static int command_run_sealed(struct wddm_iommufd *iommufd, unsigned int cmd,
+			      void *command, size_t size)
+{
+	struct wddm_command_page cpage;
+	int rc;
+
+	if (!current->mm)
+		return -ESRCH;
+	rc = command_page_init(&cpage, PROT_READ);
+	if (rc)
+		return rc;
+	rc = command_run(iommufd, &cpage, cmd, command, size, NULL);
+	command_page_fini(&cpage);
+	return rc;
 }
 
 /**
@@ -287,22 +353,26 @@ static int carrier_command_fn(void *data)
  * Context: May sleep. Takes iommufd's locks, and by way of its unmap callback
  * ioas->lock.
  * Return: What the ioctl returns. With WDDM_VIA_OWNER, -EFAULT may mean that the
- * owner has unmapped its command page.
+ * owner has unmapped its command page; with WDDM_VIA_CALLER that iommufd has done
+ * it and could not write its answer.
  */
 int wddm_command(struct wddm_iommufd *iommufd, enum wddm_via via,
 		 unsigned int cmd, void *command, size_t size)
 {
-	struct carrier_command c = { iommufd, cmd, command, size };
+	struct carrier_command c = { iommufd, cmd, command, size, NULL };
 	u8 original[WDDM_COMMAND_SIZE];
 	int rc;
 
 	if (WARN_ON(size > WDDM_COMMAND_SIZE))
 		return -E2BIG;
+	if (via == WDDM_VIA_CALLER)
+		return command_run_sealed(iommufd, cmd, command, size);
 	if (via == WDDM_VIA_OWNER ||
 	    (via == WDDM_VIA_ANY && iommufd->owner.mm &&
 	     current->mm == iommufd->owner.mm)) {
 		memcpy(original, command, size);
-		rc = command_run(iommufd, &iommufd->owner, cmd, command, size);
+		rc = command_run(iommufd, &iommufd->owner, cmd, command, size,
+				 NULL);
 		if (rc != -EFAULT || via == WDDM_VIA_OWNER)
 			return rc;
 		memcpy(command, original, size);
@@ -310,6 +380,32 @@ int wddm_command(struct wddm_iommufd *iommufd, enum wddm_via via,
 	return wddm_carrier_call(iommufd, carrier_command_fn, &c);
 }
 EXPORT_SYMBOL_IF_KUNIT(wddm_command);
+
+/**
+ * wddm_command_array() - Execute an ioctl of iommufd that has an array
+ * @iommufd: Where
+ * @cmd: Number of the ioctl
+ * @command: Its structure, and the array behind it. Both are overwritten
+ * @size: Size of both
+ * @pointer: Offset of the member that iommufd is to find the array by
+ * @offset: Offset of the array
+ *
+ * By way of the carrier: nobody can tamper with it.
+ *
+ * Context: May sleep.
+ * Return: What the ioctl returns.
+ */
+int wddm_command_array(struct wddm_iommufd *iommufd, unsigned int cmd,
+		       void *command, size_t size, size_t pointer,
+		       size_t offset)
+{
+	const struct command_array array = { pointer, offset };
+	struct carrier_command c = { iommufd, cmd, command, size, &array };
+
+	if (WARN_ON(size > WDDM_COMMAND_SIZE))
+		return -E2BIG;
+	return wddm_carrier_call(iommufd, carrier_command_fn, &c);
+}
 
 /* In the carrier, because the caller may have no right to it */
 static int iommufd_open_device(void *data)
@@ -343,7 +439,7 @@ static int iommufd_open_carrier(void *data)
 {
 	struct wddm_iommufd *iommufd = data;
 
-	return command_page_init(&iommufd->carrier);
+	return command_page_init(&iommufd->carrier, PROT_READ | PROT_WRITE);
 }
 
 static int iommufd_close_carrier(void *data)
@@ -381,7 +477,7 @@ int wddm_iommufd_open(struct wddm_iommufd *iommufd, struct file *file,
 		goto err_ictx;
 	iommufd->owner.mm = NULL;
 	if (owner) {
-		rc = command_page_init(&iommufd->owner);
+		rc = command_page_init(&iommufd->owner, PROT_READ | PROT_WRITE);
 		if (rc)
 			goto err_carrier;
 	}

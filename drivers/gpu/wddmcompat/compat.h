@@ -6,7 +6,9 @@
 #ifndef __WDDMCOMPAT_COMPAT_H
 #define __WDDMCOMPAT_COMPAT_H
 
+#include <linux/gfp.h>
 #include <linux/iommufd.h>
+#include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/version.h>
 
@@ -26,6 +28,30 @@
 /* 2932ba8d9c99 ("slab: Introduce kmalloc_obj() and family"), 7.0 */
 #ifndef kzalloc_obj
 #define kzalloc_obj(obj, gfp) kzalloc(sizeof(obj), gfp)
+#endif
+
+/*
+ * alloc_contig_range() takes acr_flags_t instead of a migrate type, since gfp.h has
+ * that type
+ */
+static inline int wddm_alloc_contig_range(unsigned long start,
+					  unsigned long end)
+{
+#ifndef CONFIG_CONTIG_ALLOC
+	return -EOPNOTSUPP;
+#elif defined(ACR_FLAGS_NONE)
+	return alloc_contig_range(start, end, ACR_FLAGS_NONE, GFP_KERNEL);
+#else
+	return alloc_contig_range(start, end, MIGRATE_MOVABLE, GFP_KERNEL);
+#endif
+}
+
+/* shmem_file_setup() takes vma_flags_t, since mm.h has an empty set of them */
+#ifdef EMPTY_VMA_FLAGS
+#define wddm_shmem_file_setup(name, size)                                     \
+	shmem_file_setup(name, size, EMPTY_VMA_FLAGS)
+#else
+#define wddm_shmem_file_setup(name, size) shmem_file_setup(name, size, 0)
 #endif
 
 /* 2fb69c602d57 ("iommufd: Support pasid attach/replace"), 6.15 */

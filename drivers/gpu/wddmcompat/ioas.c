@@ -91,7 +91,10 @@ void wddm_ioas_detach(struct wddm_ioas *ioas)
 	wddm_watch_fini(ioas);
 }
 
-/* IOMMU_IOAS_MAP of user addresses: the owner's, or in the carrier a window */
+/*
+ * IOMMU_IOAS_MAP of user addresses: the owner's, the caller's, or in the carrier a
+ * window. The caller's way has no answer: wddm_range_watch() finds out.
+ */
 int wddm_ioas_map(struct wddm_ioas *ioas, enum wddm_via via, unsigned long iova,
 		  unsigned long uaddr, unsigned long length, bool writeable)
 {
@@ -103,11 +106,13 @@ int wddm_ioas_map(struct wddm_ioas *ioas, enum wddm_via via, unsigned long iova,
 		.length = length,
 		.iova = iova,
 	};
+	int rc;
 
 	if (writeable)
 		cmd.flags |= IOMMU_IOAS_MAP_WRITEABLE;
-	return wddm_command(ioas->iommufd, via, IOMMU_IOAS_MAP, &cmd,
-			    sizeof(cmd));
+	rc = wddm_command(ioas->iommufd, via, IOMMU_IOAS_MAP, &cmd,
+			  sizeof(cmd));
+	return via == WDDM_VIA_CALLER && rc == -EFAULT ? 0 : rc;
 }
 
 /*
@@ -157,3 +162,58 @@ int wddm_ioas_unmap(struct wddm_ioas *ioas, enum wddm_via via,
 			    sizeof(cmd));
 }
 EXPORT_SYMBOL_IF_KUNIT(wddm_ioas_unmap);
+
+/* As many as a command has room for. A PC has three. */
+#define IOVA_RANGES_MAX 6
+
+/**
+ * wddm_ioas_limit() - Say how far the addresses go that iommufd may choose
+ * @ioas: IOAS of ours, with its devices attached and nothing chosen yet
+ * @last: The last address that all its devices can use
+ *
+ * IOMMU_IOAS_IOVA_RANGES and IOMMU_IOAS_ALLOW_IOVAS. What iommufd allows may not
+ * touch what is reserved, so it is what it offers, up to @last. Ranges that the
+ * command has no room for are not used.
+ *
+ * Return: 0, -ENOSPC if nothing is left, or what iommufd returns.
+ */
+int wddm_ioas_limit(struct wddm_ioas *ioas, u64 last)
+{
+	struct {
+		union {
+			struct iommu_ioas_iova_ranges offer;
+			struct iommu_ioas_allow_iovas allow;
+		};
+		struct iommu_iova_range ranges[IOVA_RANGES_MAX];
+	} cmd = {
+		.offer.size = sizeof(cmd.offer),
+		.offer.ioas_id = ioas->id,
+		.offer.num_iovas = IOVA_RANGES_MAX,
+	};
+	size_t array = offsetof(typeof(cmd), ranges);
+	u32 i, num;
+	int rc;
+
+	BUILD_BUG_ON(sizeof(cmd) > WDDM_COMMAND_SIZE);
+	rc = wddm_command_array(ioas->iommufd, IOMMU_IOAS_IOVA_RANGES, &cmd,
+				sizeof(cmd),
+				offsetof(typeof(cmd.offer), allowed_iovas),
+				array);
+	if (rc && rc != -EMSGSIZE)
+		return rc;
+	num = min(cmd.offer.num_iovas, IOVA_RANGES_MAX);
+	/* A range of one address iommufd takes for none */
+	for (i = 0; i < num && cmd.ranges[i].start < last; i++)
+		cmd.ranges[i].last = min(cmd.ranges[i].last, last);
+	if (!i)
+		return -ENOSPC;
+	cmd.allow = (struct iommu_ioas_allow_iovas){
+		.size = sizeof(cmd.allow),
+		.ioas_id = ioas->id,
+		.num_iovas = i,
+	};
+	return wddm_command_array(ioas->iommufd, IOMMU_IOAS_ALLOW_IOVAS, &cmd,
+				  sizeof(cmd),
+				  offsetof(typeof(cmd.allow), allowed_iovas),
+				  array);
+}

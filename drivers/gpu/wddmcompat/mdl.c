@@ -385,9 +385,13 @@ out_free:
 	return rc;
 }
 
-/* Lock an MDL whose segments have their pages, and publish it; frees it if not */
+/*
+ * Lock an MDL whose segments have their pages, and publish it; frees it if not.
+ * With @uaddrs the pages are at addresses of the calling process.
+ */
 static struct wddmcompat_mdl *mdl_finish(struct wddmcompat_mdl *mdl,
-					 struct wddmcompat_context *ctx)
+					 struct wddmcompat_context *ctx,
+					 const unsigned long *uaddrs)
 {
 	bool owns_pages = mdl->owns_pages;
 	int rc;
@@ -399,7 +403,10 @@ static struct wddmcompat_mdl *mdl_finish(struct wddmcompat_mdl *mdl,
 		mdl_free_segments(mdl);
 		return ERR_PTR(rc);
 	}
-	rc = wddm_carrier_call(&ctx->iommufd, mdl_lock_pages, mdl);
+	if (uaddrs)
+		rc = mdl_lock(mdl, WDDM_VIA_CALLER, uaddrs);
+	else
+		rc = wddm_carrier_call(&ctx->iommufd, mdl_lock_pages, mdl);
 	if (rc) {
 		wddm_object_remove(wddm_mdl_obj(mdl));
 		return ERR_PTR(rc);
@@ -409,25 +416,19 @@ static struct wddmcompat_mdl *mdl_finish(struct wddmcompat_mdl *mdl,
 }
 
 /**
- * wddmcompat_mdl_create() - Describe pages that the caller owns
+ * wddm_mdl_create_at() - Describe pages that the caller owns or has addresses of
  * @ctx: Context
  * @descs: Chain of descriptors
  * @num_descs: Descriptors in @descs, 1 to WDDMCOMPAT_MDL_CHAIN_MAX
+ * @uaddrs: Where the first page of each is in the calling process, or NULL. Pages
+ *          that it names may be anonymous
  *
- * Each page needs a reference of the caller's, who keeps it until the MDL is
- * freed. Pages of the slab allocator and anonymous pages do not qualify; of a block
- * of more than one page only one allocated with __GFP_COMP, or split_page().
- * Nothing is charged to anybody's memlock limit. WDDM: MmBuildMdlForNonPagedPool.
- *
- * Context: May sleep; any process or kthread.
- * Return: The MDL, which wddmcompat_mdl_free() takes back, or ERR_PTR: -EINVAL (a
- * descriptor breaks its rules, or a page does not qualify), -EIO (other pages were
- * found than were given), -ENOSPC, -ENOMEM; in a shared iommufd also -EEXIST and
- * -ESTALE, when its holder meddles with the MDL IOAS.
+ * Return: As wddmcompat_mdl_create(), and what iommufd says of @uaddrs.
  */
 struct wddmcompat_mdl *
-wddmcompat_mdl_create(struct wddmcompat_context *ctx,
-		      const struct wddmcompat_page_desc *descs, u32 num_descs)
+wddm_mdl_create_at(struct wddmcompat_context *ctx,
+		   const struct wddmcompat_page_desc *descs, u32 num_descs,
+		   const unsigned long *uaddrs)
 {
 	struct wddmcompat_mdl *mdl;
 	u32 i;
@@ -455,7 +456,31 @@ wddmcompat_mdl_create(struct wddmcompat_context *ctx,
 			return ERR_PTR(-ENOMEM);
 		}
 	}
-	return mdl_finish(mdl, ctx);
+	return mdl_finish(mdl, ctx, uaddrs);
+}
+
+/**
+ * wddmcompat_mdl_create() - Describe pages that the caller owns
+ * @ctx: Context
+ * @descs: Chain of descriptors
+ * @num_descs: Descriptors in @descs, 1 to WDDMCOMPAT_MDL_CHAIN_MAX
+ *
+ * Each page needs a reference of the caller's, who keeps it until the MDL is
+ * freed. Pages of the slab allocator and anonymous pages do not qualify; of a block
+ * of more than one page only one allocated with __GFP_COMP, or split_page().
+ * Nothing is charged to anybody's memlock limit. WDDM: MmBuildMdlForNonPagedPool.
+ *
+ * Context: May sleep; any process or kthread.
+ * Return: The MDL, which wddmcompat_mdl_free() takes back, or ERR_PTR: -EINVAL (a
+ * descriptor breaks its rules, or a page does not qualify), -EIO (other pages were
+ * found than were given), -ENOSPC, -ENOMEM; in a shared iommufd also -EEXIST and
+ * -ESTALE, when its holder meddles with the MDL IOAS.
+ */
+struct wddmcompat_mdl *
+wddmcompat_mdl_create(struct wddmcompat_context *ctx,
+		      const struct wddmcompat_page_desc *descs, u32 num_descs)
+{
+	return wddm_mdl_create_at(ctx, descs, num_descs, NULL);
 }
 EXPORT_SYMBOL_NS_GPL(wddmcompat_mdl_create, WDDM_EXPORT_NS);
 
@@ -508,7 +533,7 @@ struct wddmcompat_mdl *wddmcompat_mdl_alloc(struct wddmcompat_context *ctx,
 		return ERR_PTR(-ENOMEM);
 	}
 	mdl->owns_pages = true;
-	return mdl_finish(mdl, ctx);
+	return mdl_finish(mdl, ctx, NULL);
 }
 EXPORT_SYMBOL_NS_GPL(wddmcompat_mdl_alloc, WDDM_EXPORT_NS);
 

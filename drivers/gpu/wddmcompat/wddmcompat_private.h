@@ -85,6 +85,12 @@ struct wddm_handle_table {
 	u64 first_generation;
 };
 
+/* Types of objects that no ioctl knows: those of dxgkrnl/ */
+#define WDDM_OBJECT_DXGK_DEVICE ((enum wddmcompat_object_type)8)
+#define WDDM_OBJECT_DXGK_MEMORY ((enum wddmcompat_object_type)9)
+#define WDDM_OBJECT_DXGK_PHYSICAL ((enum wddmcompat_object_type)10)
+#define WDDM_OBJECT_DXGK_OPENED ((enum wddmcompat_object_type)11)
+
 #define WDDM_HANDLE_INDEX_BITS 24
 #define WDDM_HANDLE_GENERATION_BITS 36
 
@@ -112,6 +118,7 @@ void wddm_object_put(struct wddm_object *obj);
 int __must_check wddm_object_use(struct wddm_object *obj);
 void wddm_object_unuse(struct wddm_object *obj);
 int __must_check wddm_object_retire(struct wddm_object *obj);
+int __must_check wddm_object_retire_used(struct wddm_object *obj, int uses);
 void wddm_object_unretire(struct wddm_object *obj);
 
 /* command.c: how a command reaches iommufd */
@@ -162,11 +169,14 @@ struct wddm_iommufd {
  *                for any other caller or when the owner has damaged its own
  * @WDDM_VIA_OWNER: The owner's: iommufd is to see the owner's addresses
  * @WDDM_VIA_CARRIER: The carrier's: nobody can tamper with the command
+ * @WDDM_VIA_CALLER: One in the calling process that it cannot tamper with, but that
+ *                   takes no answer: iommufd is to see the caller's addresses
  */
 enum wddm_via {
 	WDDM_VIA_ANY,
 	WDDM_VIA_OWNER,
 	WDDM_VIA_CARRIER,
+	WDDM_VIA_CALLER,
 };
 
 int __must_check wddm_carrier_init(void);
@@ -178,6 +188,9 @@ int wddm_carrier_call(struct wddm_iommufd *iommufd, int (*fn)(void *data),
 		      void *data);
 int __must_check wddm_command(struct wddm_iommufd *iommufd, enum wddm_via via,
 			      unsigned int cmd, void *command, size_t size);
+int __must_check wddm_command_array(struct wddm_iommufd *iommufd,
+				    unsigned int cmd, void *command,
+				    size_t size, size_t pointer, size_t offset);
 
 /* ioas.c: what we ask of iommufd */
 
@@ -216,6 +229,7 @@ int __must_check wddm_ioas_copy(struct wddm_ioas *dst, struct wddm_ioas *src,
 				u32 flags, unsigned long *dst_iova);
 int wddm_ioas_unmap(struct wddm_ioas *ioas, enum wddm_via via,
 		    unsigned long iova, unsigned long length);
+int __must_check wddm_ioas_limit(struct wddm_ioas *ioas, u64 last);
 
 /* range.c: areas of an IOAS that cannot go unnoticed */
 
@@ -379,6 +393,10 @@ unsigned long wddm_span_pages(u32 byte_offset, u32 byte_count,
 			      unsigned int page_shift);
 u32 wddm_mdl_find_segment(const struct wddmcompat_mdl *mdl, unsigned long page);
 struct page *wddm_mdl_page(const struct wddmcompat_mdl *mdl, unsigned long page);
+struct wddmcompat_mdl *
+wddm_mdl_create_at(struct wddmcompat_context *ctx,
+		   const struct wddmcompat_page_desc *descs, u32 num_descs,
+		   const unsigned long *uaddrs);
 
 /* window.c: an address for pages that have none */
 
@@ -422,6 +440,14 @@ void wddm_adapter_undo(struct wddm_object *obj);
 void wddm_mdl_undo(struct wddm_object *obj);
 void wddm_mapping_undo(struct wddm_object *obj);
 
+/* dxgkrnl/: the WDDM callbacks */
+int __must_check dxgk_init(void);
+void dxgk_exit(void);
+void dxgk_device_free(struct wddm_object *obj);
+void dxgk_memory_free(struct wddm_object *obj);
+void dxgk_physical_free(struct wddm_object *obj);
+void dxgk_opened_free(struct wddm_object *obj);
+
 /* main.c: the ioctl table */
 
 /**
@@ -443,6 +469,7 @@ struct wddm_ucmd {
 	struct wddm_object *new_obj;
 };
 
+void wddm_complain(const char *what, int rc, const void *caller);
 int wddm_info_ioctl(struct wddm_ucmd *ucmd);
 int wddm_bind_ioctl(struct wddm_ucmd *ucmd);
 int wddm_adapter_create_ioctl(struct wddm_ucmd *ucmd);

@@ -41,12 +41,15 @@ static int window_file_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct window *window = file->private_data;
 	unsigned long num_pages;
+	int rc;
 
 	if (!window)
 		return -EINVAL;
 	num_pages = window->num_pages;
 	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
-	return vm_insert_pages(vma, vma->vm_start, window->pages, &num_pages);
+	rc = vm_insert_pages(vma, vma->vm_start, window->pages, &num_pages);
+	/* That is what it says when it has no memory for page tables */
+	return rc == -EFAULT ? -ENOMEM : rc;
 }
 
 static const struct file_operations window_file_fops = {
@@ -83,10 +86,16 @@ int wddm_window_open(struct page **pages, unsigned long num_pages,
 	struct window window = { pages, num_pages };
 	unsigned long length = num_pages << PAGE_SHIFT;
 	struct file *file;
+	unsigned long i;
 
 	KUNIT_STATIC_STUB_REDIRECT(wddm_window_open, pages, num_pages, uaddr);
 	if (length > WINDOW_END - WINDOW_FIRST)
 		return -ENOMEM;
+	for (i = 0; i < num_pages; i++) {
+		/* They cannot be pinned, and iommufd would try for ever */
+		if (is_zone_movable_page(pages[i]))
+			return -EINVAL;
+	}
 	file = anon_inode_getfile("[wddmcompat-window]", &window_file_fops,
 				  &window, O_RDWR);
 	if (IS_ERR(file))
