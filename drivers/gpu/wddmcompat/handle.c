@@ -194,6 +194,10 @@ void wddm_object_put(struct wddm_object *obj)
 		[WDDMCOMPAT_OBJECT_ADAPTER] = wddm_adapter_free,
 		[WDDMCOMPAT_OBJECT_MDL] = wddm_mdl_free,
 		[WDDMCOMPAT_OBJECT_MAPPING] = wddm_mapping_free,
+		[WDDM_OBJECT_DXGK_DEVICE] = dxgk_device_free,
+		[WDDM_OBJECT_DXGK_MEMORY] = dxgk_memory_free,
+		[WDDM_OBJECT_DXGK_PHYSICAL] = dxgk_physical_free,
+		[WDDM_OBJECT_DXGK_OPENED] = dxgk_opened_free,
 	};
 
 	if (refcount_dec_and_test(&obj->refs))
@@ -212,16 +216,22 @@ void wddm_object_unuse(struct wddm_object *obj)
 }
 
 /*
- * Begin to destroy @obj: nobody can come to depend on it any more. -EBUSY if
- * somebody does, -ENOENT if another thread was faster.
+ * Begin to destroy @obj, of which the caller has @uses: nobody can come to depend on
+ * it any more. -EBUSY if somebody else does, -ENOENT if another thread was faster.
  */
+int wddm_object_retire_used(struct wddm_object *obj, int uses)
+{
+	int found = atomic_cmpxchg(&obj->uses, uses, -1);
+
+	if (found == uses)
+		return 0;
+	return found < 0 ? -ENOENT : -EBUSY;
+}
+
+/* As wddm_object_retire_used(), by a caller that has no use of it */
 int wddm_object_retire(struct wddm_object *obj)
 {
-	int uses = atomic_cmpxchg(&obj->uses, 0, -1);
-
-	if (uses > 0)
-		return -EBUSY;
-	return uses < 0 ? -ENOENT : 0;
+	return wddm_object_retire_used(obj, 0);
 }
 
 /* Destroying @obj has failed: it is as before wddm_object_retire() */

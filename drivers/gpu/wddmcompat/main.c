@@ -372,6 +372,18 @@ static struct miscdevice wddmcompat_misc = {
 	.mode = 0660,
 };
 
+/**
+ * wddm_complain() - Say what a caller must not do, but cannot be refused
+ * @what: What it has called, and cannot be told by
+ * @rc: What is wrong
+ * @caller: Who it was
+ */
+void wddm_complain(const char *what, int rc, const void *caller)
+{
+	pr_warn_ratelimited("wddmcompat: %s from %pS does nothing: %d\n", what,
+			    caller, rc);
+}
+
 static int __init wddmcompat_init(void)
 {
 	int rc;
@@ -379,15 +391,25 @@ static int __init wddmcompat_init(void)
 	rc = wddm_carrier_init();
 	if (rc)
 		return rc;
+	rc = dxgk_init();
+	if (rc)
+		goto err_carrier;
 	rc = misc_register(&wddmcompat_misc);
 	if (rc)
-		wddm_carrier_exit();
+		goto err_dxgk;
+	return 0;
+
+err_dxgk:
+	dxgk_exit();
+err_carrier:
+	wddm_carrier_exit();
 	return rc;
 }
 
 static void __exit wddmcompat_exit(void)
 {
 	misc_deregister(&wddmcompat_misc);
+	dxgk_exit();
 	wddm_carrier_exit();
 }
 

@@ -381,17 +381,6 @@ int wddmcompat_map_mdl_to_iommu(struct wddmcompat_adapter *adapter,
 }
 EXPORT_SYMBOL_NS_GPL(wddmcompat_map_mdl_to_iommu, WDDM_EXPORT_NS);
 
-/*
- * Something that a caller must not do, but that cannot be refused. Kernels that
- * look for bugs say so, once, and no kernel comes to harm.
- */
-static void complain_once(const void *caller, u64 memory, int rc)
-{
-	if (IS_ENABLED(CONFIG_DEBUG_KERNEL))
-		pr_warn_once("wddmcompat: %pS cannot unmap memory handle %#llx: %d\n",
-			     caller, memory, rc);
-}
-
 /**
  * wddmcompat_unmap_mdl_from_iommu() - Unmap by memory handle
  * @adapter: Adapter that the MDL is mapped to
@@ -415,15 +404,16 @@ void wddmcompat_unmap_mdl_from_iommu(struct wddmcompat_adapter *adapter,
 	mapping = mapping_get(&adapter->obj.ctx->handles, adapter->obj.handle,
 			      memory);
 	if (IS_ERR(mapping)) {
-		complain_once(__builtin_return_address(0), memory,
-			      PTR_ERR(mapping));
+		wddm_complain("wddmcompat_unmap_mdl_from_iommu",
+			      PTR_ERR(mapping), __builtin_return_address(0));
 		return;
 	}
 	mutex_lock(&mapping->lock);
 	rc = mapping_unmap(mapping, &state);
 	mutex_unlock(&mapping->lock);
 	if (rc)
-		complain_once(__builtin_return_address(0), memory, rc);
+		wddm_complain("wddmcompat_unmap_mdl_from_iommu", rc,
+			      __builtin_return_address(0));
 	wddm_object_put(wddm_mapping_obj(mapping));
 }
 EXPORT_SYMBOL_NS_GPL(wddmcompat_unmap_mdl_from_iommu, WDDM_EXPORT_NS);
