@@ -25,7 +25,7 @@ install: kdir ## Install what was built: module, wddmctl and the uapi header
 clean: ## Remove what was built here; the test kernels stay in their cache
 	rm -rf build
 	$(MAKE) -C tools/wddmctl clean
-	find drivers tools/testing/kunit \( -name '*.o' -o -name '*.ko' \
+	find drivers samples tools/testing/kunit \( -name '*.o' -o -name '*.ko' \
 		-o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' \
 		-o -name modules.order \) -delete
 	rm -f Module.symvers modules.order .Module.symvers.cmd .modules.order.cmd \
@@ -33,6 +33,9 @@ clean: ## Remove what was built here; the test kernels stay in their cache
 
 demo: ## Show a device reaching a mapped MDL by DMA, and nothing after unmap
 	@tools/testing/demo
+
+demo-miniport: ## Show a display miniport that calls every callback, in both modes
+	@tools/testing/demo-miniport
 
 check: ## Run all tests on both test kernels
 	@tools/testing/check
@@ -60,7 +63,8 @@ format: ## Show where clang-format disagrees; changes nothing
 compile_commands.json: FORCE ## For clangd
 	@out=$$(tools/testing/build newest debug) && \
 	$(MAKE) -s -C $$(tools/testing/vm/kernel newest debug) M=$$out/module \
-		CONFIG_WDDMCOMPAT_KUNIT_TEST=m compile_commands.json && \
+		CONFIG_WDDMCOMPAT_KUNIT_TEST=m CONFIG_SAMPLE_WDDMCOMPAT_EDU=m \
+		compile_commands.json && \
 	sed "s|$$out/module/|$(CURDIR)/|g" $$out/module/compile_commands.json >$@
 
 help: ## This list
@@ -75,5 +79,5 @@ kdir:
 		"on how to get one." >&2; exit 1; }
 
 FORCE:
-.PHONY: all module tools install clean demo check check-quick vm docs format \
+.PHONY: all module tools install clean demo demo-miniport check check-quick vm docs format \
 	help kdir FORCE
