@@ -186,9 +186,12 @@ struct dxgk_place {
 	u64 limit;
 };
 
-struct dxgk_pages *dxgk_pages_alloc(unsigned long num_pages,
-				    const struct dxgk_place *place, bool zero,
-				    DXGK_MEMORY_CACHING_TYPE cache);
+/* Does what is at @start cross a multiple of @boundary, which is a power of two or 0? */
+static inline bool dxgk_crosses(u64 start, u64 bytes, u64 boundary)
+{
+	return boundary && (start ^ (start + bytes - 1)) & ~(boundary - 1);
+}
+
 struct dxgk_pages *dxgk_pages_alloc_blocks(unsigned long num_pages,
 					   unsigned long block_pages,
 					   const struct dxgk_place *place,

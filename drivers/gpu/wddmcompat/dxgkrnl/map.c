@@ -283,11 +283,6 @@ static int map_identity(struct dxgk_map *map, const struct dxgk_chain *chain)
 	return 0;
 }
 
-static bool crosses(u64 start, u64 bytes, u64 boundary)
-{
-	return boundary && (start ^ (start + bytes - 1)) & ~(boundary - 1);
-}
-
 /*
  * iommufd knows no boundary, but it has found the first hole that is large enough. From
  * there on, take the first where an address fits that is aligned to the size.
@@ -345,7 +340,7 @@ static int map_remapped(struct dxgk_map *map, const struct dxgk_chain *chain)
 	rc = wddmcompat_map_mdl_to_iommu(adapter, map->mdl, &args);
 	if (rc)
 		return rc;
-	if (crosses(args.iova, bytes, chain->boundary)) {
+	if (dxgk_crosses(args.iova, bytes, chain->boundary)) {
 		wddmcompat_unmap_mdl_from_iommu(adapter, args.memory);
 		rc = map_within_boundary(map, bytes, &args);
 		if (rc)

@@ -228,7 +228,7 @@ struct dxgk_pages *dxgk_new_pages(u64 bytes, PHYSICAL_ADDRESS low,
 		.limit = limit,
 	};
 	bool zero = !(flags & MM_DONT_ZERO_ALLOCATION);
-	unsigned long num_pages, chunk_pages;
+	unsigned long num_pages, chunk_pages = 1;
 
 	if (flags & PAGES_FLAGS_REFUSED)
 		return ERR_PTR(-EOPNOTSUPP);
@@ -237,11 +237,9 @@ struct dxgk_pages *dxgk_new_pages(u64 bytes, PHYSICAL_ADDRESS low,
 	    !dxgk_cache_is_valid(cache))
 		return ERR_PTR(-EINVAL);
 	num_pages = BYTES_TO_PAGES(bytes);
-	if (!(flags & MM_ALLOCATE_REQUIRE_CONTIGUOUS_CHUNKS))
-		return dxgk_pages_alloc(num_pages, &place, zero, cache);
-
-	chunk_pages = num_pages;
-	if (place.skip) {
+	if (flags & MM_ALLOCATE_REQUIRE_CONTIGUOUS_CHUNKS && !place.skip) {
+		chunk_pages = num_pages;
+	} else if (flags & MM_ALLOCATE_REQUIRE_CONTIGUOUS_CHUNKS) {
 		if (!is_power_of_2(place.skip) || bytes & (place.skip - 1))
 			return ERR_PTR(-EINVAL);
 		chunk_pages = place.skip >> PAGE_SHIFT;

@@ -98,8 +98,7 @@ static bool place_fits(const struct dxgk_place *place, u64 start, u64 bytes)
 
 	if (start < place->low || last > place->limit)
 		return false;
-	if (place->boundary &&
-	    (start ^ last) & ~(place->boundary - 1))
+	if (dxgk_crosses(start, bytes, place->boundary))
 		return false;
 	offset = start - place->low;
 	if (place->skip)
@@ -118,8 +117,7 @@ static u64 place_next(const struct dxgk_place *place, u64 start, u64 bytes)
 {
 	u64 offset;
 
-	if (place->boundary &&
-	    (start ^ (start + bytes - 1)) & ~(place->boundary - 1))
+	if (dxgk_crosses(start, bytes, place->boundary))
 		return (start | (place->boundary - 1)) + 1;
 	if (!place->skip || start < place->low)
 		return start;
@@ -356,14 +354,6 @@ struct dxgk_pages *dxgk_pages_alloc_blocks(unsigned long num_pages,
 		return ERR_PTR(-ENOMEM);
 	}
 	return pages;
-}
-
-/* As dxgk_pages_alloc_blocks(), of single pages */
-struct dxgk_pages *dxgk_pages_alloc(unsigned long num_pages,
-				    const struct dxgk_place *place, bool zero,
-				    DXGK_MEMORY_CACHING_TYPE cache)
-{
-	return dxgk_pages_alloc_blocks(num_pages, 1, place, zero, cache);
 }
 
 static void pages_release(struct kref *refs)
