@@ -9,9 +9,11 @@
  * space. Two address spaces have one:
  *
  * The *owner's* is used when the process that opened a context calls us. It is
- * fast, and iommufd sees the owner's addresses, which IOAS_MAP needs. But the
- * owner can write to the page, and unmap it: what comes back from there is checked
- * (see wddm_range_watch()), and if the page is gone the carrier does the work.
+ * fast, and iommufd sees the owner's addresses, which IOAS_MAP needs. The page is
+ * *sealed*: it cannot be unmapped, moved, protected, emptied or pinned, so that
+ * iommufd always finds its command and can always write its answer, without which
+ * nobody would know what it has mapped. But the owner can write there, too: what
+ * comes back is checked, see wddm_range_watch().
  *
  * The *carrier's* is used for everything else: for callers from the kernel, from
  * another process or from none, and for the teardown of a dead process. It is the
@@ -22,9 +24,8 @@
  *
  * When a context of the kernel locks memory of the process that is calling, neither
  * will do: iommufd has to see that process's addresses, and that process must not
- * touch a command of a context that is not its own. It gets a *sealed* page for
- * the length of the command, which it can neither write nor unmap. Nor can iommufd
- * write its answer.
+ * touch a command of a context that is not its own. It gets a page for the length
+ * of the command that it cannot write either. Nor can iommufd write its answer.
  */
 #include <kunit/visibility.h>
 #include <linux/anon_inodes.h>
@@ -73,44 +74,23 @@ void wddm_carrier_exit(void)
 	mmput(carrier_mm);
 }
 
-static vm_fault_t command_vm_fault(struct vm_fault *vmf)
-{
-	struct page *page = vmf->vma->vm_file->private_data;
-
-	get_page(page);
-	vmf->page = page;
-	return 0;
-}
-
-/* Only unmapping cannot be refused; the rest would only surprise its caller */
-static int command_vm_mprotect(struct vm_area_struct *vma, unsigned long start,
-			       unsigned long end, unsigned long newflags)
-{
-	return -EACCES;
-}
-
-static int command_vm_mremap(struct vm_area_struct *vma)
-{
-	return -EINVAL;
-}
-
-static const struct vm_operations_struct command_vm_ops = {
-	.fault = command_vm_fault,
-	.mprotect = command_vm_mprotect,
-	.mremap = command_vm_mremap,
-};
-
-/* A page that is mapped without the right to write is to stay as it is */
+/*
+ * The page is in the page tables from the start. Nothing takes it out of there
+ * again: a sealed VMA is not unmapped or changed, one of bare frames (VM_PFNMAP) not
+ * reclaimed, emptied by MADV_DONTNEED or given to userfaultfd.
+ */
 static int command_file_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	struct page *page = file->private_data;
+
 	if (vma->vm_pgoff || vma_pages(vma) != 1 ||
 	    !(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
-	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
+	vm_flags_set(vma, VM_SEALED | VM_DONTCOPY);
 	if (!(vma->vm_flags & VM_WRITE))
-		vm_flags_mod(vma, VM_SEALED, VM_MAYWRITE);
-	vma->vm_ops = &command_vm_ops;
-	return 0;
+		vm_flags_clear(vma, VM_MAYWRITE);
+	return remap_pfn_range(vma, vma->vm_start, page_to_pfn(page), PAGE_SIZE,
+			       vma->vm_page_prot);
 }
 
 static int command_file_release(struct inode *inode, struct file *file)
@@ -126,49 +106,24 @@ static const struct file_operations command_file_fops = {
 	.release = command_file_release,
 };
 
-/* Something else may be there now, if the owner has unmapped our page */
-static bool command_page_is_mapped(struct wddm_command_page *cpage)
-{
-	struct vm_area_struct *vma;
-	bool mapped;
-
-	mmap_read_lock(cpage->mm);
-	vma = vma_lookup(cpage->mm, cpage->uaddr);
-	mapped = vma && vma->vm_file == cpage->file;
-	mmap_read_unlock(cpage->mm);
-	return mapped;
-}
-
 static void command_page_unseal(struct wddm_command_page *cpage)
 {
-	struct vm_area_struct *vma;
-
 	mmap_write_lock(cpage->mm);
-	vma = vma_lookup(cpage->mm, cpage->uaddr);
-	if (vma && vma->vm_file == cpage->file)
-		vm_flags_clear(vma, VM_SEALED);
+	vm_flags_clear(vma_lookup(cpage->mm, cpage->uaddr), VM_SEALED);
 	mmap_write_unlock(cpage->mm);
 }
 
 static void command_page_fini(struct wddm_command_page *cpage)
 {
 	/* From another address space there is nothing to do: it goes with its own */
-	if (current->mm == cpage->mm && command_page_is_mapped(cpage)) {
+	if (current->mm == cpage->mm) {
 		command_page_unseal(cpage);
 		vm_munmap(cpage->uaddr, PAGE_SIZE);
 	}
 	fput(cpage->file);
 }
 
-/* That there is no memory for page tables is to be told here, not by a command */
-static bool command_page_populate(unsigned long uaddr, unsigned long prot)
-{
-	if (prot & PROT_WRITE)
-		return !fault_in_writeable((char __user *)uaddr, PAGE_SIZE);
-	return !fault_in_readable((const char __user *)uaddr, PAGE_SIZE);
-}
-
-/* Lend a command page to the address space in use. Without PROT_WRITE: sealed. */
+/* Lend a command page to the address space in use, which may write it if @prot says so */
 static int command_page_init(struct wddm_command_page *cpage,
 			     unsigned long prot)
 {
@@ -195,10 +150,6 @@ static int command_page_init(struct wddm_command_page *cpage,
 	cpage->uaddr = uaddr;
 	bitmap_zero(cpage->busy, WDDM_COMMAND_SLOTS);
 	init_waitqueue_head(&cpage->wait);
-	if (!command_page_populate(uaddr, prot)) {
-		command_page_fini(cpage);
-		return -ENOMEM;
-	}
 	return 0;
 }
 
@@ -325,7 +276,7 @@ static int carrier_command_fn(void *data)
 }
 
 /* Give iommufd a command in the caller's address space that it cannot touch */
-static int command_run_sealed(struct wddm_iommufd *iommufd, unsigned int cmd,
+static int command_run_caller(struct wddm_iommufd *iommufd, unsigned int cmd,
 			      void *command, size_t size)
 {
 	struct wddm_command_page cpage;
@@ -352,31 +303,23 @@ static int command_run_sealed(struct wddm_iommufd *iommufd, unsigned int cmd,
  *
  * Context: May sleep. Takes iommufd's locks, and by way of its unmap callback
  * ioas->lock.
- * Return: What the ioctl returns. With WDDM_VIA_OWNER, -EFAULT may mean that the
- * owner has unmapped its command page; with WDDM_VIA_CALLER that iommufd has done
- * it and could not write its answer.
+ * Return: What the ioctl returns. With WDDM_VIA_CALLER, -EFAULT means that iommufd
+ * has done it and could not write its answer.
  */
 int wddm_command(struct wddm_iommufd *iommufd, enum wddm_via via,
 		 unsigned int cmd, void *command, size_t size)
 {
 	struct carrier_command c = { iommufd, cmd, command, size, NULL };
-	u8 original[WDDM_COMMAND_SIZE];
-	int rc;
 
 	if (WARN_ON(size > WDDM_COMMAND_SIZE))
 		return -E2BIG;
 	if (via == WDDM_VIA_CALLER)
-		return command_run_sealed(iommufd, cmd, command, size);
+		return command_run_caller(iommufd, cmd, command, size);
 	if (via == WDDM_VIA_OWNER ||
 	    (via == WDDM_VIA_ANY && iommufd->owner.mm &&
-	     current->mm == iommufd->owner.mm)) {
-		memcpy(original, command, size);
-		rc = command_run(iommufd, &iommufd->owner, cmd, command, size,
-				 NULL);
-		if (rc != -EFAULT || via == WDDM_VIA_OWNER)
-			return rc;
-		memcpy(command, original, size);
-	}
+	     current->mm == iommufd->owner.mm))
+		return command_run(iommufd, &iommufd->owner, cmd, command, size,
+				   NULL);
 	return wddm_carrier_call(iommufd, carrier_command_fn, &c);
 }
 EXPORT_SYMBOL_IF_KUNIT(wddm_command);

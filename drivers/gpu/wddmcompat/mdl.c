@@ -192,9 +192,11 @@ static int mdl_lock(struct wddmcompat_mdl *mdl, enum wddm_via via,
 
 		rc = wddm_ioas_map(mdl->range.ioas, via, iova + mapped,
 				   uaddrs[i], length, seg->writeable);
+		/* It may be mapped, and iommufd could not say so */
+		if (!rc || rc == -EFAULT)
+			mapped += length;
 		if (rc)
 			break;
-		mapped += length;
 	}
 	if (!rc)
 		rc = wddm_range_watch(&mdl->range);

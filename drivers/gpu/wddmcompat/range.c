@@ -619,7 +619,7 @@ static void range_settle(struct wddm_range *range, u32 first, u32 end)
 
 /*
  * Unmap the areas that are there, a run of them by one IOAS_UNMAP. That misses when
- * the owner tampers with its command page, and fails when others unmap the same
+ * the owner writes to its command page, and fails when others unmap the same
  * areas. So look what is left, and try again. @unmapped is how many areas have gone
  * by this hand, and no other.
  */

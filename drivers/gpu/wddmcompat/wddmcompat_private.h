@@ -166,7 +166,7 @@ struct wddm_iommufd {
 /**
  * enum wddm_via - Which page a command takes
  * @WDDM_VIA_ANY: The owner's if the caller is the owner, for speed; the carrier's
- *                for any other caller or when the owner has damaged its own
+ *                for any other caller
  * @WDDM_VIA_OWNER: The owner's: iommufd is to see the owner's addresses
  * @WDDM_VIA_CARRIER: The carrier's: nobody can tamper with the command
  * @WDDM_VIA_CALLER: One in the calling process that it cannot tamper with, but that
