@@ -43,6 +43,10 @@ check: ## Run all tests on both test kernels
 check-quick: ## Run KUnit and the core self-tests on the newest kernel
 	@tools/testing/check --quick
 
+soak: ## Everything that hurts, mixed, MINUTES=10 long, on KERNEL=newest
+	@tools/testing/soak $(MINUTES) $(KERNEL)
+MINUTES := 10
+
 vm: ## A shell in the test machine: KERNEL=6.12 or newest, FLAVOUR=debug or fast
 	@tools/testing/deps.sh build vm
 	@out=$$(tools/testing/build $(KERNEL) $(FLAVOUR)) && \
@@ -79,5 +83,5 @@ kdir:
 		"on how to get one." >&2; exit 1; }
 
 FORCE:
-.PHONY: all module tools install clean demo demo-miniport check check-quick vm docs format \
+.PHONY: all module tools install clean demo demo-miniport check check-quick soak vm docs format \
 	help kdir FORCE
