@@ -36,6 +36,7 @@
 #include <linux/gfp.h>
 #include <linux/iommufd.h>
 #include <linux/kthread.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/namei.h>
@@ -106,20 +107,21 @@ static const struct file_operations command_file_fops = {
 	.release = command_file_release,
 };
 
-static void command_page_unseal(struct wddm_command_page *cpage)
+/* In the page's address space, which has nothing else there since it is sealed */
+static int command_page_unmap(void *data)
 {
+	struct wddm_command_page *cpage = data;
+
 	mmap_write_lock(cpage->mm);
 	vm_flags_clear(vma_lookup(cpage->mm, cpage->uaddr), VM_SEALED);
 	mmap_write_unlock(cpage->mm);
+	wddm_munmap(cpage->uaddr, PAGE_SIZE);
+	return 0;
 }
 
 static void command_page_fini(struct wddm_command_page *cpage)
 {
-	/* From another address space there is nothing to do: it goes with its own */
-	if (current->mm == cpage->mm) {
-		command_page_unseal(cpage);
-		vm_munmap(cpage->uaddr, PAGE_SIZE);
-	}
+	command_page_unmap(cpage);
 	fput(cpage->file);
 }
 
@@ -207,29 +209,54 @@ static int command_run(struct wddm_iommufd *iommufd,
 	return rc;
 }
 
-struct carrier_work {
+/* A call in another address space, charged to the memory cgroup of the caller */
+struct mm_work {
 	struct work_struct work;
+	struct mm_struct *mm;
+	struct mem_cgroup *memcg;
 	int (*fn)(void *data);
 	void *data;
 	int rc;
 };
 
-static int carrier_call_in_kthread(int (*fn)(void *data), void *data)
+static int mm_call_in_kthread(struct mm_struct *mm, int (*fn)(void *data),
+			      void *data)
 {
 	int rc;
 
-	kthread_use_mm(carrier_mm);
+	kthread_use_mm(mm);
 	rc = fn(data);
-	kthread_unuse_mm(carrier_mm);
+	kthread_unuse_mm(mm);
 	return rc;
 }
 
-static void carrier_work_fn(struct work_struct *work)
+static void mm_work_fn(struct work_struct *work)
 {
-	struct carrier_work *call =
-		container_of(work, struct carrier_work, work);
+	struct mm_work *call = container_of(work, struct mm_work, work);
+	struct mem_cgroup *old = set_active_memcg(call->memcg);
 
-	call->rc = carrier_call_in_kthread(call->fn, call->data);
+	call->rc = mm_call_in_kthread(call->mm, call->fn, call->data);
+	set_active_memcg(old);
+}
+
+/* Call a function in an address space that we hold */
+static int mm_call(struct wddm_iommufd *iommufd, struct mm_struct *mm,
+		   int (*fn)(void *data), void *data)
+{
+	struct mm_work call = { .mm = mm, .fn = fn, .data = data };
+
+	if (current->mm == mm)
+		return fn(data);
+	if ((current->flags & PF_KTHREAD) && !current->mm)
+		return mm_call_in_kthread(mm, fn, data);
+
+	call.memcg = get_mem_cgroup_from_mm(current->mm);
+	INIT_WORK_ONSTACK(&call.work, mm_work_fn);
+	queue_work(iommufd->wq, &call.work);
+	flush_work(&call.work);
+	destroy_work_on_stack(&call.work);
+	mem_cgroup_put(call.memcg);
+	return call.rc;
 }
 
 /**
@@ -244,18 +271,7 @@ static void carrier_work_fn(struct work_struct *work)
 int wddm_carrier_call(struct wddm_iommufd *iommufd, int (*fn)(void *data),
 		      void *data)
 {
-	struct carrier_work call = { .fn = fn, .data = data };
-
-	if (current->mm == carrier_mm)
-		return fn(data);
-	if ((current->flags & PF_KTHREAD) && !current->mm)
-		return carrier_call_in_kthread(fn, data);
-
-	INIT_WORK_ONSTACK(&call.work, carrier_work_fn);
-	queue_work(iommufd->wq, &call.work);
-	flush_work(&call.work);
-	destroy_work_on_stack(&call.work);
-	return call.rc;
+	return mm_call(iommufd, carrier_mm, fn, data);
 }
 EXPORT_SYMBOL_IF_KUNIT(wddm_carrier_call);
 
@@ -435,10 +451,24 @@ err_wq:
 	return rc;
 }
 
+/* Whoever closes: the owner may live on, and could never unmap the page itself */
+static void iommufd_close_owner(struct wddm_iommufd *iommufd)
+{
+	struct mm_struct *mm = iommufd->owner.mm;
+
+	/* If nobody uses it any more, all that was mapped there is going already */
+	if (mmget_not_zero(mm)) {
+		mm_call(iommufd, mm, command_page_unmap, &iommufd->owner);
+		mmput(mm);
+	}
+	fput(iommufd->owner.file);
+}
+
+/* The owner's address space, if there is one, still exists, used or not */
 void wddm_iommufd_close(struct wddm_iommufd *iommufd)
 {
 	if (iommufd->owner.mm)
-		command_page_fini(&iommufd->owner);
+		iommufd_close_owner(iommufd);
 	wddm_carrier_call(iommufd, iommufd_close_carrier, iommufd);
 	iommufd_ctx_put(iommufd->ictx);
 	destroy_workqueue(iommufd->wq);

@@ -18,7 +18,8 @@
 
 /*
  * Where MDLs begin in their IOAS. They are laid one behind the other in 16 EiB
- * and no IOVA is used twice, so there is nothing to search for.
+ * and no IOVA is used twice, so there is nothing to search for. Who has used them
+ * up needs a new context.
  */
 #define MDL_IOVA_FIRST SZ_1M
 
@@ -104,40 +105,57 @@ int wddm_bind_ioctl(struct wddm_ucmd *ucmd)
 	return rc;
 }
 
-/* Undo every object of one type. Nothing else runs in the context. */
+/* So many, so that a call in the carrier is not mistaken for a hung task */
+#define UNDO_BATCH 1024
+
+struct context_undo {
+	struct wddmcompat_context *ctx;
+	enum wddmcompat_object_type type;
+	unsigned long index;
+};
+
+/* Undo objects of one type. Returns whether there may be more. */
+static int context_undo_some(void *data)
+{
+	struct context_undo *undo = data;
+	struct xarray *xa = &undo->ctx->handles.xa;
+	unsigned int num = 0;
+	void *entry;
+
+	xa_for_each_start(xa, undo->index, entry, undo->index) {
+		struct wddm_object *obj = entry;
+
+		if (xa_is_value(entry) ||
+		    wddm_handle_type(obj->handle) != undo->type)
+			continue;
+		wddm_object_undo(obj);
+		if (++num == UNDO_BATCH)
+			return true;
+		cond_resched();
+	}
+	return false;
+}
+
+/*
+ * Undo every object of one type. Nothing else runs in the context. It is done in the
+ * carrier, as the caller may be in the middle of exit().
+ */
 static void context_undo(struct wddmcompat_context *ctx,
 			 enum wddmcompat_object_type type)
 {
-	unsigned long index;
-	void *entry;
+	struct context_undo undo = { .ctx = ctx, .type = type };
 
-	xa_for_each(&ctx->handles.xa, index, entry) {
-		struct wddm_object *obj = entry;
-
-		if (xa_is_value(entry) || wddm_handle_type(obj->handle) != type)
-			continue;
-		wddm_object_undo(obj);
-	}
+	while (wddm_carrier_call(&ctx->iommufd, context_undo_some, &undo))
+		;
 }
 
 /* Mappings leave before the pins that they are made of */
-static int context_undo_all(void *data)
+static void context_unbind(struct wddmcompat_context *ctx)
 {
-	struct wddmcompat_context *ctx = data;
-
+	ctx->patience = wddm_patience_end();
 	context_undo(ctx, WDDMCOMPAT_OBJECT_MAPPING);
 	context_undo(ctx, WDDMCOMPAT_OBJECT_ADAPTER);
 	context_undo(ctx, WDDMCOMPAT_OBJECT_MDL);
-	return 0;
-}
-
-static void context_unbind(struct wddmcompat_context *ctx)
-{
-	/*
-	 * All in one go in the carrier: the caller may be in the middle of exit(),
-	 * and nobody is left whom the owner's command page would serve.
-	 */
-	wddm_carrier_call(&ctx->iommufd, context_undo_all, ctx);
 	wddm_ioas_detach(&ctx->mdls);
 	wddm_ioas_free(&ctx->iommufd, ctx->mdls.id);
 	wddm_iommufd_close(&ctx->iommufd);

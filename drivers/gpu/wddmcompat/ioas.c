@@ -140,7 +140,7 @@ int wddm_ioas_copy(struct wddm_ioas *dst, struct wddm_ioas *src,
 		return rc;
 	if (flags & IOMMU_IOAS_MAP_FIXED_IOVA)
 		return 0;
-	if (!PAGE_ALIGNED(cmd.dst_iova) || cmd.dst_iova + length < length)
+	if (!PAGE_ALIGNED(cmd.dst_iova) || cmd.dst_iova > ULONG_MAX - (length - 1))
 		return -ESTALE;
 	*dst_iova = cmd.dst_iova;
 	return 0;

@@ -238,6 +238,8 @@ static int execute(struct wddmcompat_context *ctx, const struct ioctl_op *op,
 		return -EFAULT;
 	if (ucmd.user_size < op->min_size)
 		return -EINVAL;
+	if (ucmd.user_size > PAGE_SIZE)
+		return -E2BIG;
 	rc = copy_struct_from_user(&buf, op->size, ubuffer, ucmd.user_size);
 	if (rc)
 		return rc;

@@ -100,7 +100,6 @@ err_free:
 
 static void mapping_abort(struct wddm_mapping *mapping)
 {
-	wddm_event_cancel(&mapping->range);
 	mapping_unuse(mapping);
 	wddm_object_remove(wddm_mapping_obj(mapping));
 }
@@ -198,7 +197,6 @@ static int mapping_unmap(struct wddm_mapping *mapping, u32 *state)
 		return rc;
 	mapping->unmapped = true;
 	*state = mapping->range.state;
-	wddm_event_cancel(&mapping->range);
 	mapping_unuse(mapping);
 	wddm_object_remove(wddm_mapping_obj(mapping));
 	return 0;
@@ -212,7 +210,6 @@ void wddm_mapping_undo(struct wddm_object *obj)
 
 	if (wddm_range_unmap(&mapping->range))
 		wddm_range_release(&mapping->range);
-	wddm_event_cancel(&mapping->range);
 	mapping_unuse(mapping);
 	wddm_object_remove(obj);
 }

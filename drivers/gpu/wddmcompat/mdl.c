@@ -134,25 +134,41 @@ static void mdl_free_segments(struct wddmcompat_mdl *mdl)
 	kvfree(mdl);
 }
 
+/* Find an MDL a place in the MDL IOAS that none has had */
+static int mdl_place(struct wddmcompat_mdl *mdl, struct wddmcompat_context *ctx)
+{
+	/* A gap behind each MDL: see what range.c says about iommufd's count */
+	u64 length = ((u64)mdl->num_pages + 1) << PAGE_SHIFT;
+	s64 iova = atomic64_read(&ctx->mdl_iova);
+	u64 next;
+
+	do {
+		if (check_add_overflow((u64)iova, length, &next))
+			return -ENOSPC;
+	} while (!atomic64_try_cmpxchg(&ctx->mdl_iova, &iova, next));
+	wddm_range_place(&mdl->range, iova, mdl->num_pages);
+	return 0;
+}
+
 /* Make an object of an MDL whose segments are known, and find it a place */
 static int mdl_init(struct wddmcompat_mdl *mdl, struct wddmcompat_context *ctx)
 {
-	/* A gap behind each MDL: see what range.c says about iommufd's count */
-	unsigned long length = (mdl->num_pages + 1) << PAGE_SHIFT;
 	int rc;
 
 	rc = wddm_range_init(&mdl->range, &ctx->mdls, mdl, 0, mdl->num_pages);
 	if (rc)
 		return rc;
+	rc = mdl_place(mdl, ctx);
+	if (rc)
+		goto err_range;
 	rc = wddm_object_init(wddm_mdl_obj(mdl), ctx, WDDMCOMPAT_OBJECT_MDL);
-	if (rc) {
-		wddm_range_fini(&mdl->range);
-		return rc;
-	}
-	wddm_range_place(&mdl->range,
-			 atomic64_fetch_add(length, &ctx->mdl_iova),
-			 mdl->num_pages);
+	if (rc)
+		goto err_range;
 	return 0;
+
+err_range:
+	wddm_range_fini(&mdl->range);
+	return rc;
 }
 
 static void mdl_free_owned_pages(struct wddmcompat_mdl *mdl)
@@ -219,7 +235,6 @@ static int mdl_unlock(struct wddmcompat_mdl *mdl, u32 *state)
 		return rc;
 	}
 	*state = mdl->range.state;
-	wddm_event_cancel(&mdl->range);
 	wddm_object_remove(obj);
 	return 0;
 }
@@ -232,7 +247,6 @@ void wddm_mdl_undo(struct wddm_object *obj)
 
 	if (wddm_range_unmap(&mdl->range))
 		wddm_range_release(&mdl->range);
-	wddm_event_cancel(&mdl->range);
 	wddm_object_remove(obj);
 }
 
@@ -468,7 +482,8 @@ wddm_mdl_create_at(struct wddmcompat_context *ctx,
  * @num_descs: Descriptors in @descs, 1 to WDDMCOMPAT_MDL_CHAIN_MAX
  *
  * Each page needs a reference of the caller's, who keeps it until the MDL is
- * freed. Pages of the slab allocator and anonymous pages do not qualify; of a block
+ * freed. Pages of the slab allocator and anonymous pages do not qualify, nor those
+ * of a CMA area, which cannot be told apart: pinning them never ends. Of a block
  * of more than one page only one allocated with __GFP_COMP, or split_page().
  * Nothing is charged to anybody's memlock limit. WDDM: MmBuildMdlForNonPagedPool.
  *

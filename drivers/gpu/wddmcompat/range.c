@@ -19,8 +19,8 @@
  *    *loose*: the areas are believed to be there, but not pinned. Before we unmap
  *    a loose mapping we look which of its areas are there and have our pages. A
  *    loose MDL is revoked: pages that are not pinned are nobody's any more.
- *  - After WATCH_CALLS_MAX calls in an IOAS all its mappings become loose, and
- *    all its MDLs revoked: its holder is clearing it. A while later the mappings
+ *  - After WATCH_CALLS_MAX calls in an IOAS all its mappings become loose, new ones
+ *    too, and all its MDLs revoked: its holder is clearing it. A while later the mappings
  *    that are there are pinned again, and the others revoked. The while doubles as
  *    long as there are calls.
  *
@@ -191,8 +191,9 @@ static int range_pin_first_page(struct wddm_range *range,
 	int rc;
 
 	rc = iommufd_access_pin_pages(access, area->iova, PAGE_SIZE, &page, 0);
+	/* No such area, or one that is going */
 	if (rc)
-		return rc == -ENOMEM ? rc : -ESTALE;
+		return rc == -ENOENT || rc == -EINVAL ? -ESTALE : rc;
 	if (page != wddm_mdl_page(range->mdl, area->page)) {
 		iommufd_access_unpin_pages(access, area->iova, PAGE_SIZE);
 		return -ESTALE;
@@ -254,7 +255,8 @@ static void range_revoke(struct wddm_range *range)
 /*
  * Look after a loose mapping: what is not there any more is no longer its own. It is
  * pinned only for a moment, so that nobody who makes us look can have iommufd call us
- * often. Without memory to look with, what was there is believed to be there.
+ * often. What cannot be pinned for another reason, as for want of memory, is believed to
+ * be there.
  */
 static void range_look(struct wddm_range *range)
 {
@@ -268,7 +270,7 @@ static void range_look(struct wddm_range *range)
 		rc = range_pin_area(range, i);
 		if (!rc) {
 			range_unpin_area(range, i);
-		} else if (rc != -ENOMEM) {
+		} else if (rc == -ESTALE) {
 			__clear_bit(i, range->areas);
 			lost = true;
 		}
@@ -344,8 +346,8 @@ static bool ioas_is_watched(struct wddm_ioas *ioas, unsigned long start,
  * the MDL's pages and to belong to no other range. On failure some areas may be
  * pinned: wddm_range_unmap() or wddm_range_abort() is to follow.
  *
- * Return: 0, -ENOMEM, -ESTALE if an area of a mapping is not what we mapped, or
- * for an MDL any error of iommufd_access_pin_pages().
+ * Return: 0, -ESTALE if an area of a mapping is not what we mapped, or any error of
+ * iommufd_access_pin_pages().
  */
 int wddm_range_watch(struct wddm_range *range)
 {
@@ -375,6 +377,9 @@ int wddm_range_watch(struct wddm_range *range)
 		if (rc != -ESTALE)
 			break;
 	}
+	/* While somebody clears the IOAS, nothing in it is to make iommufd call us */
+	if (!rc && ioas->watch_calls >= WATCH_CALLS_MAX && !range_is_mdl(range))
+		range_loosen(range);
 
 out_unlock:
 	mutex_unlock(&ioas->lock);
@@ -592,16 +597,20 @@ static bool area_is_going(struct wddm_ioas *ioas, unsigned long iova)
 	return wddm_ioas_unmap(ioas, WDDM_VIA_CARRIER, iova + 1, 1) == -EBUSY;
 }
 
-/* How long others may take to unmap an area, or seem to */
-#define SETTLE_TIMEOUT (5 * HZ)
+/* How long others may take to unmap an area, or seem to: until when, from now on */
+unsigned long wddm_patience_end(void)
+{
+	return (jiffies + 5 * HZ) ?: 1;
+}
 
 /*
  * Wait until the unmaps of others are through. An area that is on its way in looks as
- * one on its way out, and may stay so for as long as its maker likes: so not for ever.
+ * one on its way out, and may stay so for as long as its maker likes: so not for ever,
+ * and a context that ends waits only once for all.
  */
 static void range_settle(struct wddm_range *range, u32 first, u32 end)
 {
-	unsigned long timeout = jiffies + SETTLE_TIMEOUT;
+	unsigned long timeout = range->obj.ctx->patience ?: wddm_patience_end();
 	u32 i;
 
 	for (i = first; i < end; i++) {
@@ -656,6 +665,8 @@ void wddm_range_release(struct wddm_range *range)
 	range_loosen(range);
 	bitmap_zero(range->areas, range->num_areas);
 	range_forget(range);
+	/* Nobody can queue it any more */
+	wddm_event_cancel(range);
 	mutex_unlock(&range->ioas->lock);
 }
 

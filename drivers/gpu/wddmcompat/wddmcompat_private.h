@@ -131,7 +131,8 @@ void wddm_object_unretire(struct wddm_object *obj);
  * struct wddm_command_page - A page of user memory that carries commands
  * @file: Anonymous file that owns the page and is mapped at @uaddr
  * @slots: The page, as the kernel sees it
- * @mm: Address space of @uaddr, only compared: an owner's may be gone
+ * @mm: Address space of @uaddr. An owner's exists as long as the context, but may
+ *      have no users any more
  * @uaddr: The page, as iommufd's copy_from_user() sees it
  * @busy: Slots in use
  * @wait: Waiters for a slot
@@ -273,6 +274,7 @@ static inline unsigned long wddm_range_length(const struct wddm_range *range)
 	return range->node.last - range->node.start + 1;
 }
 
+unsigned long wddm_patience_end(void);
 int __must_check wddm_range_init(struct wddm_range *range,
 				 struct wddm_ioas *ioas,
 				 struct wddmcompat_mdl *mdl,
@@ -298,7 +300,8 @@ void wddm_ranges_unmapped(void *data, unsigned long iova, unsigned long length);
  * @handles: Its objects
  * @iommufd: What it is bound to
  * @mdls: Private IOAS that holds the MDLs
- * @mdl_iova: Next free IOVA in @mdls, which is large enough never to be reused
+ * @mdl_iova: Next free IOVA in @mdls; none is used twice
+ * @patience: When the context ends, until when it waits for others; else 0
  * @bind_lock: Binding happens once
  * @bound: @iommufd and @mdls can be used; set with release semantics
  * @read_lock: Held while events are delivered, so that each is to one reader
@@ -312,6 +315,7 @@ struct wddmcompat_context {
 	struct wddm_iommufd iommufd;
 	struct wddm_ioas mdls;
 	atomic64_t mdl_iova;
+	unsigned long patience; /* set when nothing else runs in the context */
 	struct mutex bind_lock; /* bound */
 	bool bound;
 	struct mutex read_lock; /* one reader at a time */
@@ -402,6 +406,7 @@ wddm_mdl_create_at(struct wddmcompat_context *ctx,
 
 int __must_check wddm_window_open(struct page **pages, unsigned long num_pages,
 				  unsigned long *uaddr);
+void wddm_munmap(unsigned long uaddr, unsigned long length);
 void wddm_window_close(unsigned long uaddr, unsigned long num_pages);
 
 /* mapping.c: pages of an MDL in an adapter */

@@ -113,8 +113,15 @@ int wddm_window_open(struct page **pages, unsigned long num_pages,
 }
 EXPORT_SYMBOL_IF_KUNIT(wddm_window_open);
 
+/* Unmap memory of ours from the address space in use. It is not to stay there. */
+void wddm_munmap(unsigned long uaddr, unsigned long length)
+{
+	while (vm_munmap(uaddr, length) == -ENOMEM)
+		cond_resched();
+}
+
 void wddm_window_close(unsigned long uaddr, unsigned long num_pages)
 {
-	vm_munmap(uaddr, num_pages << PAGE_SHIFT);
+	wddm_munmap(uaddr, num_pages << PAGE_SHIFT);
 }
 EXPORT_SYMBOL_IF_KUNIT(wddm_window_close);

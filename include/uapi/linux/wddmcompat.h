@@ -45,7 +45,8 @@
  *  - ENOTTY: There is no such ioctl.
  *  - EINVAL: The structure is too short, or a member has a value that can never
  *    be right; for a handle: it is of another type.
- *  - E2BIG: Non-zero in a part of the structure that the kernel does not know.
+ *  - E2BIG: Non-zero in a part of the structure that the kernel does not know, or
+ *    a structure larger than a page.
  *  - EOPNOTSUPP: A flag that is not defined, or a reserved member that is set.
  *  - EFAULT: The structure, or an array that it names, cannot be accessed.
  *  - EIO: The calling process is not the one that opened the context.

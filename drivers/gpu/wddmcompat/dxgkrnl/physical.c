@@ -137,9 +137,11 @@ physical_new_pages(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT *args,
 
 	switch (args->Type) {
 	case DXGK_PHYSICAL_MEMORY_TYPE_MDL:
+		/* An object can be shown to a process, so it never has old contents */
 		return dxgk_new_pages(args->Size, args->Mdl.LowAddress,
 				      args->Mdl.HighAddress,
-				      args->Mdl.SkipBytes, args->Mdl.Flags,
+				      args->Mdl.SkipBytes,
+				      args->Mdl.Flags & ~MM_DONT_ZERO_ALLOCATION,
 				      args->CacheType, limit);
 	case DXGK_PHYSICAL_MEMORY_TYPE_CONTIGUOUS_MEMORY:
 		return dxgk_new_contiguous(args->Size,
