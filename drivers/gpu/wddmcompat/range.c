@@ -629,8 +629,9 @@ static void range_settle(struct wddm_range *range, u32 first, u32 end)
 /*
  * Unmap the areas that are there, a run of them by one IOAS_UNMAP. That misses when
  * the owner writes to its command page, and fails when others unmap the same
- * areas. So look what is left, and try again. @unmapped is how many areas have gone
- * by this hand, and no other.
+ * areas. So look what is left, and try again. An area that is there and yet says
+ * -ENOENT is larger than we know: the owner has changed our IOAS_COPY. @unmapped is
+ * how many areas have gone by this hand, and no other.
  */
 static int range_unmap_runs(struct wddm_range *range, u32 *unmapped)
 {
@@ -647,7 +648,7 @@ static int range_unmap_runs(struct wddm_range *range, u32 *unmapped)
 			continue;
 		}
 		if (++tries == UNMAP_TRIES)
-			return rc ?: -EBUSY;
+			return !rc || rc == -ENOENT ? -EBUSY : rc;
 		range_settle(range, run.first, run.end);
 	}
 	return 0;
