@@ -162,6 +162,9 @@ static int range_pin_segment(struct wddm_range *range,
 		return -ENOMEM;
 	rc = iommufd_access_pin_pages(access, area->iova, area->length, pages,
 				      flags);
+	/* The area is gone, or going: it was unmapped behind our back */
+	if (rc == -ENOENT || rc == -EINVAL)
+		rc = -ESTALE;
 	if (rc)
 		goto out_free;
 	if (!seg->pages) {
@@ -346,7 +349,7 @@ static bool ioas_is_watched(struct wddm_ioas *ioas, unsigned long start,
  * the MDL's pages and to belong to no other range. On failure some areas may be
  * pinned: wddm_range_unmap() or wddm_range_abort() is to follow.
  *
- * Return: 0, -ESTALE if an area of a mapping is not what we mapped, or any error of
+ * Return: 0, -ESTALE if an area is not what we mapped, or any other error of
  * iommufd_access_pin_pages().
  */
 int wddm_range_watch(struct wddm_range *range)

@@ -235,6 +235,7 @@ struct wddmcompat_mdl_desc {
  *    or it is a file whose pages must not be written behind the back of its file
  *    system.
  *  - EEXIST: User space has put mappings of its own into the MDL IOAS.
+ *  - ESTALE: User space unmapped the pages from it while they were being locked.
  */
 struct wddmcompat_mdl_lock {
 	__u32 size;
