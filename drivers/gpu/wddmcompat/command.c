@@ -158,8 +158,13 @@ static int command_page_init(struct wddm_command_page *cpage,
 static bool command_slot_try(struct wddm_command_page *cpage,
 			     unsigned int *slot)
 {
+	unsigned long busy;
+
+	BUILD_BUG_ON(WDDM_COMMAND_SLOTS > BITS_PER_LONG);
 	do {
-		*slot = find_first_zero_bit(cpage->busy, WDDM_COMMAND_SLOTS);
+		/* Others take and free slots meanwhile: what is tried may be taken */
+		busy = READ_ONCE(*cpage->busy);
+		*slot = find_first_zero_bit(&busy, WDDM_COMMAND_SLOTS);
 		if (*slot == WDDM_COMMAND_SLOTS)
 			return false;
 	} while (test_and_set_bit_lock(*slot, cpage->busy));

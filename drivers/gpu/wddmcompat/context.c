@@ -99,9 +99,9 @@ int wddm_bind_ioctl(struct wddm_ucmd *ucmd)
 		return -EBADF;
 	mutex_lock(&ctx->bind_lock);
 	rc = wddm_context_bind(ctx, file);
+	cmd->out_mdl_ioas_id = ctx->mdls.id;
 	mutex_unlock(&ctx->bind_lock);
 	fput(file);
-	cmd->out_mdl_ioas_id = ctx->mdls.id;
 	return rc;
 }
 
@@ -302,9 +302,10 @@ static void event_delivered(struct wddmcompat_context *ctx, u64 handle)
 	spin_unlock(&ctx->events_lock);
 }
 
+/* Without the lock: who acts on it looks again */
 static bool events_are_pending(struct wddmcompat_context *ctx)
 {
-	return !list_empty_careful(&ctx->events);
+	return !list_empty(&ctx->events);
 }
 
 /* Copy the events that there are, as many as fit. Returns their bytes. */

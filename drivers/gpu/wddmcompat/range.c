@@ -251,7 +251,8 @@ static void range_revoke(struct wddm_range *range)
 {
 	if (range->unmapping || range->state == WDDMCOMPAT_STATE_REVOKED)
 		return;
-	range->state = WDDMCOMPAT_STATE_REVOKED;
+	/* Pairs with those who ask without the lock, and want no more than to know */
+	WRITE_ONCE(range->state, WDDMCOMPAT_STATE_REVOKED);
 	wddm_event_queue(range);
 }
 
