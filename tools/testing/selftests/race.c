@@ -8,6 +8,7 @@
 #include "fixture.h"
 #include "kselftest_harness.h"
 #include "round.h"
+#include "tally.h"
 
 #define RACE_MS 2500
 
@@ -46,7 +47,7 @@ static int unmap_and_reuse(struct round *round)
 	return rc;
 }
 
-TEST_F_TIMEOUT(race, two_unmaps, 60)
+TEST_F_TIMEOUT(race, two_unmaps, 3600)
 {
 	struct round round = {
 		.env = &self->env,
@@ -54,7 +55,7 @@ TEST_F_TIMEOUT(race, two_unmaps, 60)
 		.adapter = self->env.adapter,
 		.contender = unmap_and_reuse,
 	};
-	const long deadline = now_ms() + 2 * RACE_MS;
+	const long deadline = now_ms() + race_ms(2 * RACE_MS);
 	int first = 0, second = 0, rc;
 
 	start(&round);
@@ -78,10 +79,10 @@ TEST_F_TIMEOUT(race, two_unmaps, 60)
 }
 
 /* Either the MDL is busy or it is gone */
-TEST_F_TIMEOUT(race, map_and_unlock, 60)
+TEST_F_TIMEOUT(race, map_and_unlock, 3600)
 {
 	struct round round = { .env = &self->env, .contender = unlock };
-	const long deadline = now_ms() + RACE_MS;
+	const long deadline = now_ms() + race_ms(RACE_MS);
 	int mapped = 0, unlocked = 0, rc;
 
 	start(&round);
@@ -119,10 +120,10 @@ static int destroy_adapter(struct round *round)
 	return wddm_adapter_destroy(round->env->ctx, round->adapter);
 }
 
-TEST_F_TIMEOUT(race, map_and_adapter_destroy, 60)
+TEST_F_TIMEOUT(race, map_and_adapter_destroy, 3600)
 {
 	struct round round = { .env = &self->env, .contender = destroy_adapter };
-	const long deadline = now_ms() + RACE_MS;
+	const long deadline = now_ms() + race_ms(RACE_MS);
 	int mapped = 0, destroyed = 0, rc;
 
 	start(&round);
@@ -156,10 +157,10 @@ TEST_F_TIMEOUT(race, map_and_adapter_destroy, 60)
 }
 
 /* Another adapter of the same IOAS goes: that concerns nobody, and takes no time */
-TEST_F_TIMEOUT(race, unmap_and_adapter_destroy, 60)
+TEST_F_TIMEOUT(race, unmap_and_adapter_destroy, 3600)
 {
 	struct round round = { .env = &self->env, .contender = destroy_adapter };
-	const long deadline = now_ms() + RACE_MS;
+	const long deadline = now_ms() + race_ms(RACE_MS);
 	long longest = 0, start_ms;
 
 	start(&round);
@@ -185,10 +186,10 @@ TEST_F_TIMEOUT(race, unmap_and_adapter_destroy, 60)
 	EXPECT_EQ(LIVE, wddm_unlock(self->env.ctx, self->mdl));
 }
 
-TEST_F_TIMEOUT(race, two_unlocks, 60)
+TEST_F_TIMEOUT(race, two_unlocks, 3600)
 {
 	struct round round = { .env = &self->env, .contender = unlock };
-	const long deadline = now_ms() + RACE_MS;
+	const long deadline = now_ms() + race_ms(RACE_MS);
 	int first = 0, second = 0, rc;
 
 	start(&round);
@@ -219,14 +220,14 @@ static int remap_va(struct round *round)
 	       round->va ? 0 : -errno;
 }
 
-TEST_F_TIMEOUT(race, lock_and_munmap, 60)
+TEST_F_TIMEOUT(race, lock_and_munmap, 3600)
 {
 	struct round round = {
 		.env = &self->env,
 		.va = anon_pages(PAGES),
 		.contender = remap_va,
 	};
-	const long deadline = now_ms() + RACE_MS;
+	const long deadline = now_ms() + race_ms(RACE_MS);
 	int locked = 0, rc;
 
 	start(&round);
@@ -256,10 +257,10 @@ static int close_context(struct round *round)
 }
 
 /* The file goes while a call is under way in it */
-TEST_F_TIMEOUT(race, map_and_close, 60)
+TEST_F_TIMEOUT(race, map_and_close, 3600)
 {
 	struct round round = { .env = &self->env, .contender = close_context };
-	const long deadline = now_ms() + RACE_MS;
+	const long deadline = now_ms() + race_ms(RACE_MS);
 
 	start(&round);
 	while (now_ms() < deadline) {
@@ -321,7 +322,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(race, independent_threads, 60)
+TEST_F_TIMEOUT(race, independent_threads, 3600)
 {
 	enum { THREADS = 4 };
 	struct worker workers[THREADS];
@@ -331,7 +332,7 @@ TEST_F_TIMEOUT(race, independent_threads, 60)
 		workers[i] = (struct worker){
 			.env = &self->env,
 			.va = anon_pages(PAGES),
-			.deadline = now_ms() + RACE_MS,
+			.deadline = now_ms() + race_ms(RACE_MS),
 			.seed = i,
 		};
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, work,
@@ -346,4 +347,8 @@ TEST_F_TIMEOUT(race, independent_threads, 60)
 	EXPECT_EQ(LIVE, wddm_unlock(self->env.ctx, self->mdl));
 }
 
-TEST_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	tally_open("race");
+	return test_harness_run(argc, argv);
+}

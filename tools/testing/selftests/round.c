@@ -5,6 +5,7 @@
 
 #include "fixture.h"
 #include "round.h"
+#include "tally.h"
 
 static void spin(struct round *round, int turns)
 {
@@ -36,6 +37,13 @@ void go(struct round *round)
 	spin(round, round->delay);
 }
 
+long race_ms(long ms)
+{
+	const char *length = getenv("RACE_LENGTH");
+
+	return length ? ms * atol(length) : ms;
+}
+
 void balance(struct round *round, bool first_won)
 {
 	round->delay += (first_won ? 1 : -1) * (int)(random() % 1000);
@@ -45,6 +53,7 @@ void meet(struct round *round)
 {
 	while (atomic_load(&round->turn) % 2)
 		sched_yield();
+	tally_add(TALLY_OPERATIONS, 2);
 }
 
 void shuffle(struct round *round)

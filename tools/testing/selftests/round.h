@@ -61,6 +61,9 @@ void meet(struct round *round);
 /* Whoever came first has it harder next time, so that they stay close */
 void balance(struct round *round, bool first_won);
 
+/* Every race takes RACE_LENGTH times as long, if that is in the environment */
+long race_ms(long ms);
+
 /* To come first at times and last at others, when nobody can tell who won */
 void shuffle(struct round *round);
 
