@@ -4,9 +4,12 @@
  * an IOAS. No other file but adapter.c, which attaches devices, talks to iommufd.
  */
 #include <kunit/visibility.h>
+#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/iommufd.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/workqueue.h>
 #include <uapi/linux/iommufd.h>
 
 #include "wddmcompat_private.h"
@@ -23,14 +26,23 @@ int wddm_ioas_alloc(struct wddm_iommufd *iommufd, u32 *ioas_id)
 	return rc;
 }
 
-/* IOMMU_DESTROY of an IOAS. It stays if its holder has attached devices to it. */
+/* How often to ask for an IOAS that is in use, a millisecond apart */
+#define FREE_TRIES 100
+
+/*
+ * IOMMU_DESTROY of an IOAS. Another thread that is in a command about it keeps it for
+ * a moment. It stays if its holder has attached devices to it.
+ */
 void wddm_ioas_free(struct wddm_iommufd *iommufd, u32 ioas_id)
 {
 	struct iommu_destroy cmd = { .size = sizeof(cmd), .id = ioas_id };
+	int tries = 0;
 	int rc;
 
-	rc = wddm_command(iommufd, WDDM_VIA_CARRIER, IOMMU_DESTROY, &cmd,
-			  sizeof(cmd));
+	while ((rc = wddm_command(iommufd, WDDM_VIA_CARRIER, IOMMU_DESTROY,
+				  &cmd, sizeof(cmd))) == -EBUSY &&
+	       ++tries < FREE_TRIES)
+		usleep_range(1000, 2000);
 	if (rc)
 		pr_debug("wddmcompat: IOAS %u is still in use: %d\n", ioas_id,
 			 rc);
@@ -80,6 +92,41 @@ err_watch:
 	return rc;
 }
 
+/**
+ * struct waker - Somebody who wakes a task at every tick
+ * @work: Does it
+ * @task: The task, which looks each time whether it has to sleep on
+ */
+struct waker {
+	struct delayed_work work;
+	struct task_struct *task;
+};
+
+static void waker_work(struct work_struct *work)
+{
+	struct waker *waker =
+		container_of(to_delayed_work(work), struct waker, work);
+
+	wake_up_process(waker->task);
+	schedule_delayed_work(&waker->work, 1);
+}
+
+/*
+ * iommufd_access_destroy() waits for those who are calling us, uninterruptibly, but the
+ * last of them wakes only interruptible waiters. It would sleep until its time is up: a
+ * minute, before 6.17 ten seconds.
+ */
+static void access_destroy(struct iommufd_access *access)
+{
+	struct waker waker = { .task = current };
+
+	INIT_DELAYED_WORK_ONSTACK(&waker.work, waker_work);
+	schedule_delayed_work(&waker.work, 1);
+	iommufd_access_destroy(access);
+	cancel_delayed_work_sync(&waker.work);
+	destroy_delayed_work_on_stack(&waker.work);
+}
+
 void wddm_ioas_detach(struct wddm_ioas *ioas)
 {
 	/*
@@ -87,7 +134,7 @@ void wddm_ioas_detach(struct wddm_ioas *ioas)
 	 * each call, and an access that has one cannot be destroyed.
 	 */
 	iommufd_access_detach(ioas->access);
-	iommufd_access_destroy(ioas->access);
+	access_destroy(ioas->access);
 	wddm_watch_fini(ioas);
 }
 
