@@ -184,7 +184,9 @@ out_free:
 /*
  * Pin the first page of an area of a mapping. It must be the page of the MDL:
  * where the owner has changed the answer of IOAS_COPY, or has unmapped the area
- * and mapped another, it is not.
+ * and mapped another, it is not, and that is -ESTALE. Any other error leaves open
+ * whose the area is: a process that is dying, or whose MDL is revoked and whose
+ * memory is gone, cannot have the page pinned.
  */
 static int range_pin_first_page(struct wddm_range *range,
 				const struct range_area *area)
@@ -194,9 +196,11 @@ static int range_pin_first_page(struct wddm_range *range,
 	int rc;
 
 	rc = iommufd_access_pin_pages(access, area->iova, PAGE_SIZE, &page, 0);
-	/* No such area, or one that is going */
+	/* There is none, or one that somebody is unmapping */
+	if (rc == -ENOENT || rc == -EINVAL)
+		return -ESTALE;
 	if (rc)
-		return rc == -ENOENT || rc == -EINVAL ? -ESTALE : rc;
+		return rc;
 	if (page != wddm_mdl_page(range->mdl, area->page)) {
 		iommufd_access_unpin_pages(access, area->iova, PAGE_SIZE);
 		return -ESTALE;
@@ -259,8 +263,7 @@ static void range_revoke(struct wddm_range *range)
 /*
  * Look after a loose mapping: what is not there any more is no longer its own. It is
  * pinned only for a moment, so that nobody who makes us look can have iommufd call us
- * often. What cannot be pinned for another reason, as for want of memory, is believed to
- * be there.
+ * often. What cannot be seen, as without memory to look with, is believed to be there.
  */
 static void range_look(struct wddm_range *range)
 {
