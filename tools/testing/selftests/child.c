@@ -116,10 +116,12 @@ int receive_fd(int sock)
 		.msg_controllen = sizeof(control.buf),
 	};
 	struct cmsghdr *cmsg;
+	ssize_t n;
 	int fd;
 
-	if (recvmsg(sock, &msg, 0) != 1)
-		return -errno;
+	n = recvmsg(sock, &msg, 0);
+	if (n != 1)
+		return n ? -errno : -EPIPE;
 	cmsg = CMSG_FIRSTHDR(&msg);
 	if (!cmsg || cmsg->cmsg_type != SCM_RIGHTS)
 		return -ENOMSG;
