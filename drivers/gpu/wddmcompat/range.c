@@ -35,6 +35,7 @@
 #include <linux/iommufd.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -492,6 +493,7 @@ static void ioas_watch_work(struct work_struct *work)
 	     node = next) {
 		next = interval_tree_iter_next(node, 0, ULONG_MAX);
 		range_tighten(container_of(node, struct wddm_range, node));
+		cond_resched();
 	}
 	if (ioas->watch_calls) {
 		ioas->watch_calls = 0;
