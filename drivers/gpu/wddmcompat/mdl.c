@@ -216,7 +216,8 @@ static int mdl_lock(struct wddmcompat_mdl *mdl, enum wddm_via via,
 	}
 	if (!rc)
 		rc = wddm_range_watch(&mdl->range);
-	if (rc)
+	/* Who has mapped nothing has nothing to wait for, and can be killed */
+	if (rc && mapped)
 		wddm_range_abort(&mdl->range, mapped);
 	return rc;
 }
