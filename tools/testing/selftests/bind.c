@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Contexts and adapters: what they can be made of, and what they keep */
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "edu.h"
 #include "fixture.h"
@@ -175,6 +176,19 @@ TEST_F(bind, other_system_calls)
 	EXPECT_EQ(MAP_FAILED, mmap(NULL, PAGE_SIZE, PROT_READ, MAP_SHARED,
 				   self->env.ctx, 0));
 	EXPECT_EQ(ENODEV, errno);
+}
+
+/* Whom else to let in is the administrator's decision */
+TEST_F(bind, device_is_for_root)
+{
+	struct stat stat;
+
+	ASSERT_EQ(0, lstat("/dev/wddmcompat", &stat));
+	EXPECT_EQ(S_IFCHR | 0660, stat.st_mode);
+	EXPECT_EQ(0, stat.st_uid);
+	EXPECT_EQ(0, stat.st_gid);
+	EXPECT_EQ(-1, open("/dev/wddmcompat", O_RDWR));
+	EXPECT_EQ(EACCES, errno);
 }
 
 TEST_HARNESS_MAIN
