@@ -1,0 +1,722 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Operations: their names, arguments as text, and how they are made up */
+#include <stdlib.h>
+#include <string.h>
+
+#include "model.h"
+
+static __u64 random_state;
+
+void random_seed(__u64 seed)
+{
+	random_state = seed;
+}
+
+/* splitmix64 */
+__u64 random_number(void)
+{
+	__u64 z = random_state += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	return z ^ z >> 31;
+}
+
+__u64 random_below(__u64 limit)
+{
+	return random_number() % limit;
+}
+
+bool one_in(unsigned int n)
+{
+	return !random_below(n);
+}
+
+__u64 arg_handle(__u64 arg)
+{
+	if (is_ref(arg, 'a'))
+		return state.adapter[ref_slot(arg, ADAPTERS)].obj.handle;
+	if (is_ref(arg, 'd'))
+		return state.mdl[ref_slot(arg, MDLS)].obj.handle;
+	if (is_ref(arg, 'm'))
+		return state.mapping[ref_slot(arg, MAPPINGS)].obj.handle;
+	return arg;
+}
+
+/* An address of something, or any number */
+__u64 arg_address(__u64 base, __u64 offset)
+{
+	if (is_ref(base, 'm'))
+		base = state.mapping[ref_slot(base, MAPPINGS)].iova;
+	else if (is_ref(base, 'd'))
+		base = state.mdl[ref_slot(base, MDLS)].iova;
+	else if (is_ref(base, 'r'))
+		base = state.raw[ref_slot(base, RAWS)].iova;
+	return base + offset;
+}
+
+__u32 arg_ioas_id(__u64 arg)
+{
+	if (is_ref(arg, 'i'))
+		return state.ioas[ref_slot(arg, IOASES)].id;
+	if (is_ref(arg, 'k'))
+		return state.ctx[ref_slot(arg, CONTEXTS)].mdls.id;
+	return arg;
+}
+
+static void put(struct op *op, __u64 arg)
+{
+	op->arg[op->num++] = arg;
+}
+
+static __u64 any_ctx(void)
+{
+	return random_below(CONTEXTS);
+}
+
+static __u64 any_how(void)
+{
+	return one_in(30) ? random_below(16) : 0;
+}
+
+static __u64 any_iommufd(void)
+{
+	return random_below(IOMMUFDS);
+}
+
+/* A number that nobody gave */
+static __u64 made_up(void)
+{
+	switch (random_below(5)) {
+	case 0:
+		return 0;
+	case 1:
+		return random_number();
+	case 2:
+		return random_below(5) << 60 | random_below(64);
+	case 3:
+		return UINT64_MAX;
+	default:
+		return arg_handle(REF('m', random_below(MAPPINGS))) +
+		       (1 << 24);
+	}
+}
+
+/*
+ * The letter and slot of an object: mostly one that is there and belongs to the context,
+ * sometimes another's, a former one, or one of another type
+ */
+#define ANY_OBJECT(name, letter, array, num)                            \
+static __u64 name(const struct context *ctx)                            \
+{                                                                       \
+	unsigned int first = random_below(num);                         \
+									\
+	if (one_in(40))                                                 \
+		return made_up();                                       \
+	if (one_in(20))                                                 \
+		return REF("adm"[random_below(3)], random_below(num));  \
+	if (one_in(12))                                                 \
+		return REF(letter, first);                              \
+	for (unsigned int i = 0; i < num; i++)                          \
+		if (state.array[(first + i) % (num)].obj.ctx == ctx)    \
+			return REF(letter, (first + i) % (num));        \
+	return REF(letter, first);                                      \
+}
+
+#define ANY_FREE(name, letter, array, num)                              \
+static __u64 name(void)                                                 \
+{                                                                       \
+	unsigned int first = random_below(num);                         \
+									\
+	for (unsigned int i = 0; i < num; i++)                          \
+		if (!state.array[(first + i) % (num)].obj.ctx)          \
+			return REF(letter, (first + i) % (num));        \
+	return REF(letter, first);                                      \
+}
+
+ANY_OBJECT(any_adapter, 'a', adapter, ADAPTERS)
+ANY_OBJECT(any_mdl, 'd', mdl, MDLS)
+ANY_OBJECT(any_mapping, 'm', mapping, MAPPINGS)
+ANY_FREE(free_adapter, 'a', adapter, ADAPTERS)
+ANY_FREE(free_mdl, 'd', mdl, MDLS)
+ANY_FREE(free_mapping, 'm', mapping, MAPPINGS)
+
+static __u64 any_ioas(void)
+{
+	if (one_in(30))
+		return random_below(40);
+	return REF('i', random_below(IOASES));
+}
+
+/* Of the contexts' own ones, too: whose MDLs are in danger then */
+static __u64 any_raw_ioas(void)
+{
+	return one_in(12) ? REF('k', random_below(CONTEXTS)) : any_ioas();
+}
+
+/* The slot of the iommufd that an IOAS is in, so that most operations find it */
+static __u64 its_iommufd(__u64 ioas)
+{
+	const struct ioas *it = NULL;
+
+	if (is_ref(ioas, 'i'))
+		it = &state.ioas[ref_slot(ioas, IOASES)];
+	else if (is_ref(ioas, 'k'))
+		it = &state.ctx[ref_slot(ioas, CONTEXTS)].mdls;
+	for (int i = 0; it && it->live && i < IOMMUFDS; i++)
+		if (state.iommufd[i].iommufd == it->in && !one_in(40))
+			return i;
+	return any_iommufd();
+}
+
+static __u64 any_number(void)
+{
+	const __u64 numbers[] = { 0, 1, 4095, 4096, 4097, 0xfee00000,
+				  1ULL << 39, 1ULL << 48, 1ULL << 63,
+				  UINT64_MAX - 4095, UINT64_MAX, 0x5000000000 };
+
+	return numbers[random_below(sizeof(numbers) / sizeof(*numbers))];
+}
+
+/* A place in an IOAS: near something that is there, or anywhere */
+static void put_address(struct op *op, __u64 ioas)
+{
+	const struct ioas *it = is_ref(ioas, 'i') ?
+				&state.ioas[ref_slot(ioas, IOASES)] :
+				is_ref(ioas, 'k') ?
+				&state.ctx[ref_slot(ioas, CONTEXTS)].mdls :
+				NULL;
+	unsigned int first = random_below(MAPPINGS);
+
+	if (one_in(8)) {
+		put(op, any_number());
+		put(op, 0);
+		return;
+	}
+	if (one_in(4)) {
+		put(op, random_below(64) * PAGE_SIZE);
+		put(op, 0);
+		return;
+	}
+	if (is_ref(ioas, 'k')) {
+		put(op, REF('d', random_below(MDLS)));
+	} else if (one_in(3)) {
+		put(op, REF('r', random_below(RAWS)));
+	} else {
+		for (unsigned int i = 0; it && i < MAPPINGS; i++) {
+			unsigned int slot = (first + i) % MAPPINGS;
+			const struct mapping *mapping = &state.mapping[slot];
+
+			if (mapping->obj.ctx && mapping->adapter->ioas == it) {
+				first = slot;
+				break;
+			}
+		}
+		put(op, REF('m', first));
+	}
+	put(op, one_in(2) ? 0 :
+		one_in(8) ? random_below(3 * PAGE_SIZE) :
+			    random_below(6) * PAGE_SIZE);
+}
+
+/* As long as what is there, or not */
+static __u64 any_length(const struct op *op, unsigned int base)
+{
+	const __u64 arg = op->arg[base];
+
+	if (one_in(20))
+		return any_number();
+	if (one_in(10))
+		return random_below(5 * PAGE_SIZE);
+	if (is_ref(arg, 'm') && one_in(2))
+		return state.mapping[ref_slot(arg, MAPPINGS)].num * PAGE_SIZE;
+	if (is_ref(arg, 'd') && one_in(2))
+		return state.mdl[ref_slot(arg, MDLS)].num_pages * PAGE_SIZE;
+	if (is_ref(arg, 'r') && one_in(2))
+		return state.raw[ref_slot(arg, RAWS)].length;
+	return (1 + random_below(8)) * PAGE_SIZE;
+}
+
+static __u64 any_page(void)
+{
+	return one_in(4) ? SMALL_PAGES + random_below(1024) :
+			   random_below(SMALL_PAGES);
+}
+
+/* Addresses that are not the process's, or not in a way that it can lock */
+static __u64 any_bad_page(void)
+{
+	const __u64 pages[] = { 0, PAGE_SIZE, 0x1000000000 - PAGE_SIZE,
+				0xffff888000000000, UINT64_MAX - 4095,
+				0x1000000001, 0x7f0000000000 };
+
+	return pages[random_below(sizeof(pages) / sizeof(*pages))] ?:
+	       ARENA_PAGES;
+}
+
+static void put_desc(struct op *op, unsigned int max_pages)
+{
+	__u64 flags = one_in(3) ? 0 : MDL_WRITE;
+	__u64 offset = one_in(2) ? 0 : random_below(PAGE_SIZE);
+	__u64 bytes = 1 + random_below(max_pages * PAGE_SIZE);
+
+	if (one_in(40))
+		flags |= 1ULL << random_below(64);
+	if (one_in(60))
+		offset = PAGE_SIZE + random_below(2) * 0xffff0000;
+	if (one_in(60))
+		bytes = one_in(2) ? 0 : UINT32_MAX - random_below(8192);
+	put(op, one_in(40) ? any_bad_page() : any_page());
+	put(op, offset);
+	put(op, bytes);
+	put(op, flags);
+}
+
+static void make_ctx(struct op *op)
+{
+	put(op, any_ctx());
+}
+
+static void make_bind(struct op *op)
+{
+	put(op, any_ctx());
+	put(op, random_below(one_in(10) ? 4 : 2));
+	put(op, any_how());
+}
+
+static void make_info(struct op *op)
+{
+	put(op, any_ctx());
+	put(op, any_how());
+}
+
+static void make_create(struct op *op)
+{
+	__u64 ctx = any_ctx();
+
+	put(op, ctx);
+	put(op, free_adapter());
+	put(op, one_in(30) ? REF('k', ctx) : any_ioas());
+	put(op, any_how());
+}
+
+static void make_destroy(struct op *op)
+{
+	__u64 ctx = any_ctx();
+
+	put(op, ctx);
+	put(op, any_adapter(&state.ctx[ctx]));
+	put(op, any_how());
+}
+
+static void make_lock(struct op *op)
+{
+	unsigned int num = one_in(3) ? 1 + random_below(8) : 1;
+	bool many = one_in(30);
+
+	put(op, any_ctx());
+	put(op, free_mdl());
+	put(op, any_how());
+	/* A long chain, one that is too long, none */
+	put(op, many ? random_below(one_in(10) ? 1030 : 100) :
+		one_in(100) ? 0 : 1);
+	for (unsigned int i = 0; i < num; i++)
+		put_desc(op, many ? 2 : one_in(10) ? 24 : 4);
+}
+
+static void make_unlock(struct op *op)
+{
+	__u64 ctx = any_ctx();
+
+	put(op, ctx);
+	put(op, any_mdl(&state.ctx[ctx]));
+	put(op, any_how());
+}
+
+static void make_map(struct op *op)
+{
+	__u64 ctx = any_ctx(), adapter = any_adapter(&state.ctx[ctx]);
+	__u64 mdl = any_mdl(&state.ctx[ctx]);
+	unsigned long pages = is_ref(mdl, 'd') ?
+			state.mdl[ref_slot(mdl, MDLS)].num_pages : 1;
+	__u64 ioas = 0;
+
+	if (is_ref(adapter, 'a') &&
+	    state.adapter[ref_slot(adapter, ADAPTERS)].obj.ctx)
+		ioas = REF('i', state.adapter[ref_slot(adapter, ADAPTERS)].ioas -
+					state.ioas);
+	put(op, ctx);
+	put(op, free_mapping());
+	put(op, adapter);
+	put(op, mdl);
+	put(op, random_below(4) | (one_in(60) ? 1ULL << random_below(64) : 0));
+	put(op, one_in(3) ? random_below(pages + 2) : 0);
+	put(op, one_in(3) ? random_below(pages + 2) :
+		one_in(60) ? any_number() : 0);
+	put_address(op, ioas);
+	put(op, one_in(3) ? random_below(3) : 0);
+	put(op, any_how());
+}
+
+static void put_unmap(struct op *op, const struct context *ctx)
+{
+	__u64 memory = any_mapping(ctx), adapter = any_adapter(ctx);
+	const struct mapping *mapping = is_ref(memory, 'm') ?
+			&state.mapping[ref_slot(memory, MAPPINGS)] : NULL;
+
+	if (mapping && mapping->obj.ctx && !one_in(12))
+		adapter = REF('a', mapping->adapter - state.adapter);
+	put(op, adapter);
+	put(op, memory);
+}
+
+static void make_unmap(struct op *op)
+{
+	__u64 ctx = any_ctx();
+
+	put(op, ctx);
+	put_unmap(op, &state.ctx[ctx]);
+	put(op, any_how());
+}
+
+static void make_query(struct op *op)
+{
+	__u64 ctx = any_ctx();
+
+	put(op, ctx);
+	put(op, one_in(4) ? any_adapter(&state.ctx[ctx]) :
+		one_in(2) ? any_mdl(&state.ctx[ctx]) :
+			    any_mapping(&state.ctx[ctx]));
+	put(op, any_how());
+}
+
+static void make_batch(struct op *op)
+{
+	const __u64 cmds[] = { WDDMCOMPAT_CMD_MDL_LOCK, WDDMCOMPAT_CMD_MAP,
+			       WDDMCOMPAT_CMD_UNMAP };
+	__u64 ctx = any_ctx(), cmd = cmds[random_below(3)];
+	const struct context *it = &state.ctx[ctx];
+	bool many = cmd != WDDMCOMPAT_CMD_MDL_LOCK && one_in(4);
+	unsigned int num = many ? 1 : random_below(7);
+
+	put(op, ctx);
+	put(op, one_in(40) ? random_below(12) : cmd);
+	put(op, any_how());
+	put(op, many ? random_below(128) : 1);
+	for (unsigned int i = 0; i < num; i++) {
+		if (cmd == WDDMCOMPAT_CMD_MDL_LOCK) {
+			put(op, REF('d', (ref_slot(free_mdl(), MDLS) + i) % MDLS));
+			put_desc(op, 3);
+		} else if (cmd == WDDMCOMPAT_CMD_MAP) {
+			put(op, free_mapping());
+			put(op, any_adapter(it));
+			put(op, any_mdl(it));
+			put(op, one_in(20) ? 4 : random_below(2));
+			put(op, one_in(4));
+		} else {
+			put_unmap(op, it);
+			op->num += 3;
+		}
+	}
+}
+
+static void make_events(struct op *op)
+{
+	put(op, any_ctx());
+	put(op, random_below(16));
+	put(op, any_how());
+}
+
+static void make_iommufd(struct op *op)
+{
+	put(op, any_iommufd());
+}
+
+static void make_ialloc(struct op *op)
+{
+	put(op, any_iommufd());
+	put(op, REF('i', random_below(IOASES)));
+}
+
+static void make_idestroy(struct op *op)
+{
+	__u64 ioas = one_in(4) ? random_below(40) : any_raw_ioas();
+
+	put(op, its_iommufd(ioas));
+	put(op, ioas);
+}
+
+static __u64 any_map_flags(void)
+{
+	if (one_in(30))
+		return random_below(16);
+	return IOMMU_IOAS_MAP_READABLE |
+	       (one_in(2) ? IOMMU_IOAS_MAP_WRITEABLE : 0) |
+	       (one_in(2) ? IOMMU_IOAS_MAP_FIXED_IOVA : 0);
+}
+
+static void make_imap(struct op *op)
+{
+	__u64 ioas = any_raw_ioas();
+
+	put(op, its_iommufd(ioas));
+	put(op, ioas);
+	put(op, one_in(20) ? any_bad_page() : any_page());
+	put(op, one_in(20) ? random_below(PAGE_SIZE) : 0);
+	put(op, one_in(20) ? random_below(8 * PAGE_SIZE) :
+			     (1 + random_below(8)) * PAGE_SIZE);
+	put(op, any_map_flags());
+	put_address(op, ioas);
+	put(op, REF('r', random_below(RAWS)));
+}
+
+static void make_icopy(struct op *op)
+{
+	__u64 src = one_in(3) ? REF('k', random_below(CONTEXTS)) : any_ioas();
+	__u64 dst = any_raw_ioas();
+
+	put(op, its_iommufd(src));
+	put(op, dst);
+	put(op, src);
+	put_address(op, src);
+	put(op, any_length(op, 3));
+	put(op, any_map_flags());
+	put_address(op, dst);
+	put(op, REF('r', random_below(RAWS)));
+}
+
+static void make_iunmap(struct op *op)
+{
+	__u64 ioas = any_raw_ioas();
+
+	put(op, its_iommufd(ioas));
+	put(op, ioas);
+	put_address(op, ioas);
+	put(op, any_length(op, 2));
+}
+
+static void make_iclear(struct op *op)
+{
+	__u64 ioas = any_raw_ioas();
+
+	put(op, its_iommufd(ioas));
+	put(op, ioas);
+}
+
+/* A narrow window, so that it fills up; or all again */
+static void make_allow(struct op *op)
+{
+	__u64 ioas = any_raw_ioas(), first;
+
+	put(op, its_iommufd(ioas));
+	put(op, ioas);
+	for (__u64 num = random_below(4); num; num--) {
+		first = one_in(10) ? any_number() :
+				     random_below(64) * 16 * PAGE_SIZE;
+		put(op, first);
+		put(op, first + random_below(64) * PAGE_SIZE - one_in(2));
+	}
+}
+
+static void make_pages(struct op *op)
+{
+	put(op, any_page());
+	put(op, one_in(2) ? random_below(4) : random_below(32));
+}
+
+static void make_mmap(struct op *op)
+{
+	make_pages(op);
+	put(op, one_in(2) ? 0 : random_below(3));
+	put(op, random_below(4));
+	put(op, random_below(FILES));
+	put(op, random_below(FILE_PAGES));
+}
+
+static void make_move(struct op *op)
+{
+	make_pages(op);
+	put(op, any_page());
+}
+
+static void make_change(struct op *op)
+{
+	make_pages(op);
+	put(op, random_number() % 64);
+}
+
+static void make_punch(struct op *op)
+{
+	put(op, random_below(FILES));
+	put(op, random_below(FILE_PAGES));
+	put(op, random_below(8));
+}
+
+static void make_fork(struct op *op)
+{
+	make_pages(op);
+	put(op, any_ctx());
+	put(op, random_below(4));
+}
+
+static void make_attach(struct op *op)
+{
+	put(op, REF('i', random_below(IOASES)));
+}
+
+static void make_none(struct op *op)
+{
+	(void)op;
+}
+
+static void make_dma(struct op *op)
+{
+	__u64 ioas = 0;
+
+	for (int i = 0; i < IOASES; i++)
+		if (state.ioas[i].live && state.ioas[i].attached)
+			ioas = REF('i', i);
+	put_address(op, ioas);
+	put(op, random_below(2));
+}
+
+/**
+ * struct kind - A kind of operation
+ * @name: Its name
+ * @weight: How often it is done; per mille or so
+ * @make: Makes up its arguments
+ * @execute: Does it, in the model and in the kernel
+ */
+static const struct kind {
+	const char *name;
+	unsigned int weight;
+	void (*make)(struct op *op);
+	op_fn *execute;
+} kinds[] = {
+	{ "open", 4, make_ctx, do_open },
+	{ "close", 1, make_ctx, do_close },
+	{ "bind", 8, make_bind, do_bind },
+	{ "info", 4, make_info, do_info },
+	{ "create", 20, make_create, do_create },
+	{ "destroy", 14, make_destroy, do_destroy },
+	{ "lock", 100, make_lock, do_lock },
+	{ "unlock", 120, make_unlock, do_unlock },
+	{ "map", 200, make_map, do_map },
+	{ "unmap", 170, make_unmap, do_unmap },
+	{ "query", 100, make_query, do_query },
+	{ "batch", 30, make_batch, do_batch },
+	{ "events", 20, make_events, do_events },
+	{ "fopen", 4, make_iommufd, do_fopen },
+	{ "fclose", 1, make_iommufd, do_fclose },
+	{ "ialloc", 20, make_ialloc, do_ialloc },
+	{ "idestroy", 8, make_idestroy, do_idestroy },
+	{ "imap", 40, make_imap, do_imap },
+	{ "icopy", 30, make_icopy, do_icopy },
+	{ "iunmap", 40, make_iunmap, do_iunmap },
+	{ "iclear", 2, make_iclear, do_iclear },
+	{ "allow", 3, make_allow, do_allow },
+	{ "mmap", 40, make_mmap, do_mmap },
+	{ "munmap", 8, make_pages, do_munmap },
+	{ "move", 12, make_move, do_move },
+	{ "protect", 20, make_change, do_protect },
+	{ "advise", 20, make_change, do_advise },
+	{ "write", 40, make_pages, do_write },
+	{ "check", 30, make_pages, do_check },
+	{ "punch", 8, make_punch, do_punch },
+	{ "fork", 1, make_fork, do_fork },
+	{ "attach", 3, make_attach, do_attach },
+	{ "detach", 2, make_none, do_detach },
+	{ "dma", 0, make_dma, do_dma },
+	{ "pins", 2, make_none, do_pins },
+};
+
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/* A transfer takes as long as a thousand other operations */
+#define DMA_ONE_IN 4000
+
+static int kind_of(const char *name)
+{
+	for (unsigned int i = 0; i < KINDS; i++)
+		if (!strcmp(kinds[i].name, name))
+			return i;
+	return -EINVAL;
+}
+
+/* What is missing of the surroundings in which most operations make sense */
+static int missing(void)
+{
+	const unsigned int i = random_below(64);
+
+	if (state.iommufd[i % IOMMUFDS].fd < 0)
+		return kind_of("fopen");
+	if (state.ctx[i % CONTEXTS].fd < 0)
+		return kind_of("open");
+	if (!state.ctx[i % CONTEXTS].iommufd)
+		return kind_of("bind");
+	if (!state.ioas[i % IOASES].live)
+		return kind_of("ialloc");
+	if (!state.adapter[i % ADAPTERS].obj.ctx)
+		return kind_of("create");
+	return -ENOENT;
+}
+
+void op_generate(struct op *op)
+{
+	unsigned int total = 0, code = 0;
+	__u64 pick;
+	int need;
+
+	*op = (struct op){};
+	for (unsigned int i = 0; i < KINDS; i++)
+		total += kinds[i].weight;
+	pick = random_below(total);
+	while (pick >= kinds[code].weight)
+		pick -= kinds[code++].weight;
+	need = one_in(8) ? missing() : -ENOENT;
+	if (need >= 0)
+		code = need;
+	if (device >= 0 && one_in(DMA_ONE_IN))
+		code = kind_of("dma");
+	op->code = code;
+	kinds[code].make(op);
+}
+
+void op_execute(const struct op *op)
+{
+	kinds[op->code].execute(op->arg, op->num);
+}
+
+static int print_arg(__u64 arg, char *buf, size_t size)
+{
+	if (arg >> 48 == REF_TAG >> 48)
+		return snprintf(buf, size, " %c%u", (char)(arg >> 16),
+				(unsigned int)(arg & 0xffff));
+	return snprintf(buf, size, arg < 4096 ? " %llu" : " %#llx", arg);
+}
+
+void op_print(const struct op *op, char *buf, size_t size)
+{
+	size_t at = snprintf(buf, size, "%s", kinds[op->code].name);
+
+	for (unsigned int i = 0; i < op->num && at < size; i++)
+		at += print_arg(op->arg[i], buf + at, size - at);
+}
+
+int op_parse(struct op *op, char *line)
+{
+	char *word = strtok(line, " \n");
+	int code = word ? kind_of(word) : -EINVAL;
+
+	if (code < 0)
+		return code;
+	*op = (struct op){ .code = code };
+	while ((word = strtok(NULL, " \n"))) {
+		if (op->num == ARGS)
+			return -E2BIG;
+		put(op, strchr("admirk", *word) ?
+				REF(*word, strtoul(word + 1, NULL, 10)) :
+				strtoull(word, NULL, 0));
+	}
+	return 0;
+}
