@@ -69,9 +69,17 @@ static void put(struct op *op, __u64 arg)
 	op->arg[op->num++] = arg;
 }
 
+/* Mostly one that can be used */
 static __u64 any_ctx(void)
 {
-	return random_below(CONTEXTS);
+	__u64 ctx = random_below(CONTEXTS);
+
+	for (int i = 0; i < CONTEXTS && !state.ctx[ctx].iommufd; i++) {
+		if (one_in(12))
+			break;
+		ctx = (ctx + 1) % CONTEXTS;
+	}
+	return ctx;
 }
 
 static __u64 any_how(void)
@@ -141,11 +149,25 @@ ANY_FREE(free_adapter, 'a', adapter, ADAPTERS)
 ANY_FREE(free_mdl, 'd', mdl, MDLS)
 ANY_FREE(free_mapping, 'm', mapping, MAPPINGS)
 
-static __u64 any_ioas(void)
+/* Mostly one in this iommufd, or with NULL in any */
+static __u64 any_ioas_in(const struct iommufd *in)
 {
+	unsigned int first = random_below(IOASES);
+
 	if (one_in(30))
 		return random_below(40);
-	return REF('i', random_below(IOASES));
+	for (unsigned int i = 0; i < IOASES && !one_in(20); i++) {
+		const struct ioas *ioas = &state.ioas[(first + i) % IOASES];
+
+		if (ioas->live && (!in || ioas->in == in))
+			return REF('i', (first + i) % IOASES);
+	}
+	return REF('i', first);
+}
+
+static __u64 any_ioas(void)
+{
+	return any_ioas_in(NULL);
 }
 
 /* Of the contexts' own ones, too: whose MDLs are in danger then */
@@ -178,6 +200,34 @@ static __u64 any_number(void)
 	return numbers[random_below(sizeof(numbers) / sizeof(*numbers))];
 }
 
+/* One whose first address is in use there */
+static __u64 any_raw(const struct ioas *ioas)
+{
+	unsigned int first = random_below(RAWS);
+
+	for (unsigned int i = 0; ioas && i < RAWS; i++) {
+		__u64 iova = state.raw[(first + i) % RAWS].iova;
+
+		if (iova && area_find(ioas, iova, iova))
+			return REF('r', (first + i) % RAWS);
+	}
+	return REF('r', first);
+}
+
+static __u64 mapping_in(const struct ioas *ioas)
+{
+	unsigned int first = random_below(MAPPINGS);
+
+	for (unsigned int i = 0; ioas && i < MAPPINGS; i++) {
+		unsigned int slot = (first + i) % MAPPINGS;
+		const struct mapping *mapping = &state.mapping[slot];
+
+		if (mapping->obj.ctx && mapping->adapter->ioas == ioas)
+			return REF('m', slot);
+	}
+	return REF('m', first);
+}
+
 /* A place in an IOAS: near something that is there, or anywhere */
 static void put_address(struct op *op, __u64 ioas)
 {
@@ -186,9 +236,8 @@ static void put_address(struct op *op, __u64 ioas)
 				is_ref(ioas, 'k') ?
 				&state.ctx[ref_slot(ioas, CONTEXTS)].mdls :
 				NULL;
-	unsigned int first = random_below(MAPPINGS);
 
-	if (one_in(8)) {
+	if (one_in(16)) {
 		put(op, any_number());
 		put(op, 0);
 		return;
@@ -198,22 +247,12 @@ static void put_address(struct op *op, __u64 ioas)
 		put(op, 0);
 		return;
 	}
-	if (is_ref(ioas, 'k')) {
-		put(op, REF('d', random_below(MDLS)));
-	} else if (one_in(3)) {
-		put(op, REF('r', random_below(RAWS)));
-	} else {
-		for (unsigned int i = 0; it && i < MAPPINGS; i++) {
-			unsigned int slot = (first + i) % MAPPINGS;
-			const struct mapping *mapping = &state.mapping[slot];
-
-			if (mapping->obj.ctx && mapping->adapter->ioas == it) {
-				first = slot;
-				break;
-			}
-		}
-		put(op, REF('m', first));
-	}
+	if (is_ref(ioas, 'k'))
+		put(op, any_mdl(&state.ctx[ref_slot(ioas, CONTEXTS)]));
+	else if (one_in(3))
+		put(op, any_raw(it));
+	else
+		put(op, mapping_in(it));
 	put(op, one_in(2) ? 0 :
 		one_in(8) ? random_below(3 * PAGE_SIZE) :
 			    random_below(6) * PAGE_SIZE);
@@ -243,6 +282,19 @@ static __u64 any_page(void)
 			   random_below(SMALL_PAGES);
 }
 
+/* Mostly one that can be locked */
+static __u64 any_good_page(bool write)
+{
+	__u64 page = any_page();
+
+	for (int i = 0; i < 16 && !one_in(40); i++) {
+		if (arena_can_pin((uintptr_t)arena_at(page), write))
+			break;
+		page = any_page();
+	}
+	return page;
+}
+
 /* Addresses that are not the process's, or not in a way that it can lock */
 static __u64 any_bad_page(void)
 {
@@ -259,14 +311,15 @@ static void put_desc(struct op *op, unsigned int max_pages)
 	__u64 flags = one_in(3) ? 0 : MDL_WRITE;
 	__u64 offset = one_in(2) ? 0 : random_below(PAGE_SIZE);
 	__u64 bytes = 1 + random_below(max_pages * PAGE_SIZE);
+	__u64 page = any_good_page(flags);
 
-	if (one_in(40))
+	if (one_in(200))
 		flags |= 1ULL << random_below(64);
-	if (one_in(60))
+	if (one_in(300))
 		offset = PAGE_SIZE + random_below(2) * 0xffff0000;
-	if (one_in(60))
+	if (one_in(300))
 		bytes = one_in(2) ? 0 : UINT32_MAX - random_below(8192);
-	put(op, one_in(40) ? any_bad_page() : any_page());
+	put(op, one_in(200) ? any_bad_page() : page);
 	put(op, offset);
 	put(op, bytes);
 	put(op, flags);
@@ -296,7 +349,8 @@ static void make_create(struct op *op)
 
 	put(op, ctx);
 	put(op, free_adapter());
-	put(op, one_in(30) ? REF('k', ctx) : any_ioas());
+	put(op, one_in(30) ? REF('k', ctx) :
+			     any_ioas_in(state.ctx[ctx].iommufd));
 	put(op, any_how());
 }
 
@@ -338,8 +392,8 @@ static void make_map(struct op *op)
 	__u64 ctx = any_ctx(), adapter = any_adapter(&state.ctx[ctx]);
 	__u64 mdl = any_mdl(&state.ctx[ctx]);
 	unsigned long pages = is_ref(mdl, 'd') ?
-			state.mdl[ref_slot(mdl, MDLS)].num_pages : 1;
-	__u64 ioas = 0;
+			state.mdl[ref_slot(mdl, MDLS)].num_pages ?: 1 : 1;
+	__u64 ioas = 0, first;
 
 	if (is_ref(adapter, 'a') &&
 	    state.adapter[ref_slot(adapter, ADAPTERS)].obj.ctx)
@@ -350,9 +404,13 @@ static void make_map(struct op *op)
 	put(op, adapter);
 	put(op, mdl);
 	put(op, random_below(4) | (one_in(60) ? 1ULL << random_below(64) : 0));
-	put(op, one_in(3) ? random_below(pages + 2) : 0);
-	put(op, one_in(3) ? random_below(pages + 2) :
-		one_in(60) ? any_number() : 0);
+	first = one_in(20) ? random_below(pages + 2) :
+		one_in(3) ? random_below(pages) : 0;
+	put(op, first);
+	put(op, one_in(20) ? random_below(pages + 2) :
+		one_in(60) ? any_number() :
+		one_in(3) && first < pages ? random_below(pages - first + 1) :
+					     0);
 	put_address(op, ioas);
 	put(op, one_in(3) ? random_below(3) : 0);
 	put(op, any_how());
@@ -411,7 +469,7 @@ static void make_batch(struct op *op)
 			put(op, free_mapping());
 			put(op, any_adapter(it));
 			put(op, any_mdl(it));
-			put(op, one_in(20) ? 4 : random_below(2));
+			put(op, one_in(200) ? 4 : random_below(2));
 			put(op, one_in(4));
 		} else {
 			put_unmap(op, it);
@@ -461,10 +519,10 @@ static void make_imap(struct op *op)
 
 	put(op, its_iommufd(ioas));
 	put(op, ioas);
-	put(op, one_in(20) ? any_bad_page() : any_page());
-	put(op, one_in(20) ? random_below(PAGE_SIZE) : 0);
-	put(op, one_in(20) ? random_below(8 * PAGE_SIZE) :
-			     (1 + random_below(8)) * PAGE_SIZE);
+	put(op, one_in(40) ? any_bad_page() : any_good_page(true));
+	put(op, one_in(100) ? random_below(PAGE_SIZE) : 0);
+	put(op, one_in(100) ? random_below(8 * PAGE_SIZE) :
+			      (1 + random_below(8)) * PAGE_SIZE);
 	put(op, any_map_flags());
 	put_address(op, ioas);
 	put(op, REF('r', random_below(RAWS)));
@@ -526,9 +584,10 @@ static void make_pages(struct op *op)
 
 static void make_mmap(struct op *op)
 {
-	make_pages(op);
+	put(op, any_page());
+	put(op, random_below(32));
 	put(op, one_in(2) ? 0 : random_below(3));
-	put(op, random_below(4));
+	put(op, one_in(6) ? random_below(4) : 0);
 	put(op, random_below(FILES));
 	put(op, random_below(FILE_PAGES));
 }
@@ -539,10 +598,16 @@ static void make_move(struct op *op)
 	put(op, any_page());
 }
 
-static void make_change(struct op *op)
+static void make_advise(struct op *op)
 {
 	make_pages(op);
 	put(op, random_number() % 64);
+}
+
+static void make_protect(struct op *op)
+{
+	make_pages(op);
+	put(op, one_in(2) ? 0 : random_below(3));
 }
 
 static void make_punch(struct op *op)
@@ -599,10 +664,10 @@ static const struct kind {
 	{ "info", 4, make_info, do_info },
 	{ "create", 20, make_create, do_create },
 	{ "destroy", 14, make_destroy, do_destroy },
-	{ "lock", 100, make_lock, do_lock },
-	{ "unlock", 120, make_unlock, do_unlock },
+	{ "lock", 120, make_lock, do_lock },
+	{ "unlock", 100, make_unlock, do_unlock },
 	{ "map", 200, make_map, do_map },
-	{ "unmap", 170, make_unmap, do_unmap },
+	{ "unmap", 150, make_unmap, do_unmap },
 	{ "query", 100, make_query, do_query },
 	{ "batch", 30, make_batch, do_batch },
 	{ "events", 20, make_events, do_events },
@@ -618,8 +683,8 @@ static const struct kind {
 	{ "mmap", 40, make_mmap, do_mmap },
 	{ "munmap", 8, make_pages, do_munmap },
 	{ "move", 12, make_move, do_move },
-	{ "protect", 20, make_change, do_protect },
-	{ "advise", 20, make_change, do_advise },
+	{ "protect", 20, make_protect, do_protect },
+	{ "advise", 20, make_advise, do_advise },
 	{ "write", 40, make_pages, do_write },
 	{ "check", 30, make_pages, do_check },
 	{ "punch", 8, make_punch, do_punch },
@@ -648,6 +713,8 @@ static int missing(void)
 {
 	const unsigned int i = random_below(64);
 
+	if (device >= 0 && one_in(16))
+		return kind_of("attach");
 	if (state.iommufd[i % IOMMUFDS].fd < 0)
 		return kind_of("fopen");
 	if (state.ctx[i % CONTEXTS].fd < 0)
@@ -658,6 +725,8 @@ static int missing(void)
 		return kind_of("ialloc");
 	if (!state.adapter[i % ADAPTERS].obj.ctx)
 		return kind_of("create");
+	if (!arena_can_pin((uintptr_t)arena_at(any_page()), true))
+		return kind_of("mmap");
 	return -ENOENT;
 }
 
@@ -673,7 +742,7 @@ void op_generate(struct op *op)
 	pick = random_below(total);
 	while (pick >= kinds[code].weight)
 		pick -= kinds[code++].weight;
-	need = one_in(8) ? missing() : -ENOENT;
+	need = one_in(4) ? missing() : -ENOENT;
 	if (need >= 0)
 		code = need;
 	if (device >= 0 && one_in(DMA_ONE_IN))
