@@ -3,6 +3,8 @@
  * The memory callbacks of WDDM 2.4: contiguous memory, pages for an MDL, and the
  * miniport's own MDLs; each remapped and 1:1.
  */
+#include <linux/completion.h>
+#include <linux/fs.h>
 #include <linux/io.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
@@ -589,6 +591,132 @@ static void test_map_user_memory(struct kunit *test)
 	put_page(page);
 }
 
+/**
+ * struct spy - Looks for the page that a command for iommufd is in
+ * @mm: Where it is while a miniport has an MDL of the process mapped
+ * @seen: How often it was there
+ * @open: How often the process could have touched it
+ */
+struct spy {
+	struct mm_struct *mm;
+	unsigned int seen;
+	unsigned int open;
+};
+
+static bool is_command_page(const struct vm_area_struct *vma)
+{
+	const char *name = "[wddmcompat]";
+
+	return vma->vm_file &&
+	       !strcmp(vma->vm_file->f_path.dentry->d_name.name, name);
+}
+
+static int spy_thread(void *data)
+{
+	struct vm_area_struct *vma;
+	struct spy *spy = data;
+
+	while (!kthread_should_stop()) {
+		VMA_ITERATOR(vmi, spy->mm, 0);
+
+		mmap_read_lock(spy->mm);
+		for_each_vma(vmi, vma) {
+			if (!is_command_page(vma))
+				continue;
+			spy->seen++;
+			/* Not sealed only when it is about to be unmapped */
+			spy->open += !!(vma->vm_flags &
+					(VM_WRITE | VM_MAYWRITE));
+		}
+		mmap_read_unlock(spy->mm);
+		cond_resched();
+	}
+	return 0;
+}
+
+/* What it does not see in so many maps, there is not */
+#define SPY_MAPS 2000
+
+/* The process that a miniport works for must not write to a command */
+static void test_command_is_not_touched(struct kunit *test)
+{
+	struct spy spy = { .mm = fake_mm_new(test) };
+	unsigned long user = fake_user_pages(test, 1, PROT_READ | PROT_WRITE);
+	PMDL mdl = lock_user(test, user, P, IoModifyAccess);
+	struct task_struct *thread = kthread_run(spy_thread, &spy, "spy");
+	HANDLE memory;
+	int i;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(thread));
+	for (i = 0; i < SPY_MAPS && READ_ONCE(spy.seen) < 10; i++) {
+		KUNIT_EXPECT_EQ(test, map(mdl, &memory), STATUS_SUCCESS);
+		unmap(memory);
+	}
+	kthread_stop(thread);
+	KUNIT_EXPECT_GT(test, spy.seen, 0);
+	KUNIT_EXPECT_EQ(test, spy.open, 0);
+	MmUnlockPages(mdl);
+	IoFreeMdl(mdl);
+	fake_mm_free(spy.mm);
+}
+
+/**
+ * struct give_back - Memory that two threads give back
+ * @memory: The memory
+ * @ready: How many are
+ * @status: What the second was told
+ * @done: That it was
+ */
+struct give_back {
+	HANDLE memory;
+	atomic_t ready;
+	NTSTATUS status;
+	struct completion done;
+};
+
+static void go_together(struct give_back *both)
+{
+	atomic_inc(&both->ready);
+	while (atomic_read(&both->ready) < 2)
+		cond_resched();
+}
+
+static int give_back_thread(void *data)
+{
+	struct give_back *both = data;
+
+	go_together(both);
+	both->status = free_contiguous(both->memory);
+	complete(&both->done);
+	return 0;
+}
+
+#define GIVE_BACK_ROUNDS 50
+
+/* Of two threads one does it, and the other is told that there is nothing */
+static void test_given_back_once(struct kunit *test)
+{
+	const struct contiguous_row row = { "a page", P, 0, ALL, 0, CACHED };
+	DXGKARGCB_ALLOCATECONTIGUOUSMEMORY args;
+	struct give_back both;
+	NTSTATUS status;
+	int i;
+
+	for (i = 0; i < GIVE_BACK_ROUNDS; i++) {
+		KUNIT_ASSERT_EQ(test, allocate_contiguous(&row, &args), 0);
+		both.memory = args.hMemoryHandle;
+		atomic_set(&both.ready, 0);
+		init_completion(&both.done);
+		KUNIT_ASSERT_FALSE(test,
+				   IS_ERR(kthread_run(give_back_thread, &both,
+						      "give-back")));
+		go_together(&both);
+		status = free_contiguous(both.memory);
+		wait_for_completion(&both.done);
+		KUNIT_EXPECT_EQ(test, (status == 0) + (both.status == 0), 1);
+	}
+}
+
 /* Locked for reading: the device reads and does not write */
 static void test_read_only(struct kunit *test)
 {
@@ -675,6 +803,8 @@ static struct kunit_case memory_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(test_chain, mode_gen_params, SLOW),
 	KUNIT_CASE_PARAM(test_map_twice, mode_gen_params),
 	KUNIT_CASE_PARAM(test_map_user_memory, mode_gen_params),
+	KUNIT_CASE_PARAM(test_command_is_not_touched, mode_gen_params),
+	KUNIT_CASE_PARAM(test_given_back_once, mode_gen_params),
 	KUNIT_CASE_PARAM(test_read_only, mode_gen_params),
 	KUNIT_CASE_PARAM(test_map_partial, mode_gen_params),
 	KUNIT_CASE(test_narrow),

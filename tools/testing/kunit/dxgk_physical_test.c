@@ -822,12 +822,19 @@ static void test_read_only_section(struct kunit *test)
 	create_t args = create_args(SECTION, P);
 	struct mm_struct *mm = fake_mm_new(test);
 	DXGKARGCB_MAP_PHYSICAL_MEMORY user;
+	struct vm_area_struct *vma;
 	u8 byte = 1;
 
 	args.Section.PageProtection = PAGE_READONLY;
 	KUNIT_ASSERT_EQ(test, dxgk.DxgkCbCreatePhysicalMemoryObject(&args), 0);
 	KUNIT_ASSERT_EQ(test, map_user(args.hPhysicalMemoryObject, 0, P, &user),
 			0);
+	/* Nor can it be made writable, which is up to this flag */
+	mmap_read_lock(mm);
+	vma = vma_lookup(mm, (unsigned long)user.pMappedAddress);
+	KUNIT_EXPECT_NOT_NULL(test, vma);
+	KUNIT_EXPECT_FALSE(test, vma && vma->vm_flags & VM_MAYWRITE);
+	mmap_read_unlock(mm);
 	KUNIT_EXPECT_EQ(test,
 			copy_from_user(&byte,
 				       (void __user *)user.pMappedAddress, 1),

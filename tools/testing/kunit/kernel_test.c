@@ -140,6 +140,25 @@ static void test_page_is_returned(struct kunit *test)
 	__free_page(page);
 }
 
+/* Pages that were allocated for an MDL go with it */
+static void test_owned_pages_go(struct kunit *test)
+{
+	struct wddmcompat_mdl *mdl = wddmcompat_mdl_alloc(ctx, 2 * PAGE_SIZE);
+	struct page *pages[2];
+	int i;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(mdl));
+	for (i = 0; i < 2; i++) {
+		pages[i] = wddmcompat_mdl_page(mdl, i);
+		get_page(pages[i]);
+	}
+	KUNIT_EXPECT_EQ(test, wddmcompat_mdl_free(mdl), 0);
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_EQ(test, page_count(pages[i]), 1);
+		put_page(pages[i]);
+	}
+}
+
 static void test_large_page(struct kunit *test)
 {
 	struct page *block = alloc_pages(GFP_KERNEL | __GFP_COMP, 4);
@@ -226,6 +245,7 @@ static struct kunit_case kernel_cases[] = {
 	KUNIT_CASE(test_mdl_create_refuses),
 	KUNIT_CASE(test_slab_page),
 	KUNIT_CASE(test_page_is_returned),
+	KUNIT_CASE(test_owned_pages_go),
 	KUNIT_CASE(test_large_page),
 	KUNIT_CASE(test_swapped_window),
 	KUNIT_CASE(test_window_is_fresh),
