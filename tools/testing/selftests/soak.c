@@ -35,15 +35,19 @@
 
 /* "%" stands for a number by chance */
 static const char *const programs[][ARGS_MAX] = {
-	{ "model", "--seconds", "60", "--seed", "%" },
-	{ "kill", "--seconds", "30" },
-	{ "fail_nth" },
+	{ "model", "--seconds", "60", "--seed", "%", "--device=0" },
+	{ "kill", "--seconds", "40" },
+	{ "race_pairs" },
+	{ "race_page" },
 	{ "race" },
 	{ "race_revoke" },
+	{ "watch" },
+	{ "waiting" },
 	{ "hostile" },
 	{ "lifetime" },
 	{ "revoke" },
 	{ "events" },
+	{ "memlock" },
 };
 
 static unsigned int seed;
