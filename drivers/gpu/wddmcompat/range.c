@@ -289,24 +289,28 @@ static void range_look(struct wddm_range *range)
 		range_forget(range);
 }
 
-/* Pin a loose mapping again, all of what is there or nothing */
-static void range_tighten(struct wddm_range *range)
+/*
+ * Pin a loose mapping again, all of what is there or nothing. Returns whether it is
+ * loose still: there was no memory, or it went in this moment.
+ */
+static bool range_tighten(struct wddm_range *range)
 {
 	u32 i, pinned;
 
 	if (!range->loose || range_is_mdl(range))
-		return;
+		return false;
 	range_look(range);
 	for_each_set_bit(i, range->areas, range->num_areas) {
 		if (range_pin_area(range, i))
 			goto err_unpin;
 	}
 	range->loose = false;
-	return;
+	return false;
 
 err_unpin:
 	for_each_set_bit(pinned, range->areas, i)
 		range_unpin_area(range, pinned);
+	return true;
 }
 
 /*
@@ -481,21 +485,27 @@ void wddm_ranges_unmapped(void *data, unsigned long iova, unsigned long length)
 	mutex_unlock(&ioas->lock);
 }
 
-/* Look after loose ranges, again and again until nobody has unmapped anything */
+/*
+ * Look after loose ranges, again and again until nobody has unmapped anything and no
+ * mapping is loose
+ */
 static void ioas_watch_work(struct work_struct *work)
 {
 	struct wddm_ioas *ioas = container_of(to_delayed_work(work),
 					      struct wddm_ioas, watch_work);
 	struct interval_tree_node *node, *next;
+	bool again;
 
 	mutex_lock(&ioas->lock);
+	again = ioas->watch_calls;
 	for (node = interval_tree_iter_first(&ioas->ranges, 0, ULONG_MAX); node;
 	     node = next) {
 		next = interval_tree_iter_next(node, 0, ULONG_MAX);
-		range_tighten(container_of(node, struct wddm_range, node));
+		again |= range_tighten(
+			container_of(node, struct wddm_range, node));
 		cond_resched();
 	}
-	if (ioas->watch_calls) {
+	if (again) {
 		ioas->watch_calls = 0;
 		ioas->watch_delay = min(2 * ioas->watch_delay, WATCH_DELAY_MAX);
 		queue_delayed_work(ioas->iommufd->wq, &ioas->watch_work,
