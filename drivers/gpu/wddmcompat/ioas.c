@@ -25,13 +25,15 @@ int wddm_ioas_alloc(struct wddm_iommufd *iommufd, u32 *ioas_id)
 	*ioas_id = cmd.out_ioas_id;
 	return rc;
 }
+EXPORT_SYMBOL_IF_KUNIT(wddm_ioas_alloc);
 
 /* How often to ask for an IOAS that is in use, a millisecond apart */
 #define FREE_TRIES 100
 
 /*
  * IOMMU_DESTROY of an IOAS. Another thread that is in a command about it keeps it for
- * a moment. It stays if its holder has attached devices to it.
+ * a moment, and where failures are injected the command may not be copied. It stays
+ * if its holder has attached devices to it.
  */
 void wddm_ioas_free(struct wddm_iommufd *iommufd, u32 ioas_id)
 {
@@ -39,14 +41,18 @@ void wddm_ioas_free(struct wddm_iommufd *iommufd, u32 ioas_id)
 	int tries = 0;
 	int rc;
 
-	while ((rc = wddm_command(iommufd, WDDM_VIA_CARRIER, IOMMU_DESTROY,
-				  &cmd, sizeof(cmd))) == -EBUSY &&
-	       ++tries < FREE_TRIES)
+	for (;;) {
+		rc = wddm_command(iommufd, WDDM_VIA_CARRIER, IOMMU_DESTROY,
+				  &cmd, sizeof(cmd));
+		if ((rc != -EBUSY && rc != -EFAULT) || ++tries == FREE_TRIES)
+			break;
 		usleep_range(1000, 2000);
+	}
 	if (rc)
 		pr_debug("wddmcompat: IOAS %u is still in use: %d\n", ioas_id,
 			 rc);
 }
+EXPORT_SYMBOL_IF_KUNIT(wddm_ioas_free);
 
 static const struct iommufd_access_ops ioas_access_ops = {
 	.needs_pin_pages = 1,
