@@ -37,6 +37,8 @@
 static const char *const programs[][ARGS_MAX] = {
 	{ "model", "--seconds", "60", "--seed", "%", "--device=0" },
 	{ "kill", "--seconds", "40" },
+	{ "fail_nth" },
+	{ "fail_carrier" },
 	{ "race_pairs" },
 	{ "race_page" },
 	{ "race" },
