@@ -59,7 +59,7 @@ TEST_F_TIMEOUT(race, two_unmaps, 3600)
 	int first = 0, second = 0, rc;
 
 	start(&round);
-	while (now_ms() < deadline) {
+	while (now_ms() < deadline || !first || !second) {
 		ASSERT_EQ(0, map(&self->env, self->mdl, &round.iova,
 				 &round.memory));
 		go(&round);
@@ -73,8 +73,6 @@ TEST_F_TIMEOUT(race, two_unmaps, 3600)
 	}
 	finish(&round);
 	TH_LOG("%d unmapped by the first, %d by the second", first, second);
-	EXPECT_LT(0, first);
-	EXPECT_LT(0, second);
 	EXPECT_EQ(LIVE, wddm_unlock(self->env.ctx, self->mdl));
 }
 
@@ -86,7 +84,7 @@ TEST_F_TIMEOUT(race, map_and_unlock, 3600)
 	int mapped = 0, unlocked = 0, rc;
 
 	start(&round);
-	while (now_ms() < deadline) {
+	while (now_ms() < deadline || !mapped || !unlocked) {
 		__u64 memory;
 
 		ASSERT_EQ(0, wddm_lock(self->env.ctx, self->va,
@@ -110,8 +108,6 @@ TEST_F_TIMEOUT(race, map_and_unlock, 3600)
 	}
 	finish(&round);
 	TH_LOG("%d were mapped, %d unlocked", mapped, unlocked);
-	EXPECT_LT(0, mapped);
-	EXPECT_LT(0, unlocked);
 	EXPECT_EQ(LIVE, wddm_unlock(self->env.ctx, self->mdl));
 }
 
@@ -127,7 +123,7 @@ TEST_F_TIMEOUT(race, map_and_adapter_destroy, 3600)
 	int mapped = 0, destroyed = 0, rc;
 
 	start(&round);
-	while (now_ms() < deadline) {
+	while (now_ms() < deadline || !mapped || !destroyed) {
 		__u64 memory, iova = 0;
 
 		ASSERT_EQ(0, wddm_adapter_create(self->env.ctx, self->env.ioas,
@@ -151,8 +147,6 @@ TEST_F_TIMEOUT(race, map_and_adapter_destroy, 3600)
 	}
 	finish(&round);
 	TH_LOG("%d were mapped, %d destroyed", mapped, destroyed);
-	EXPECT_LT(0, mapped);
-	EXPECT_LT(0, destroyed);
 	EXPECT_EQ(LIVE, wddm_unlock(self->env.ctx, self->mdl));
 }
 
@@ -193,7 +187,7 @@ TEST_F_TIMEOUT(race, two_unlocks, 3600)
 	int first = 0, second = 0, rc;
 
 	start(&round);
-	while (now_ms() < deadline) {
+	while (now_ms() < deadline || !first || !second) {
 		ASSERT_EQ(0, wddm_lock(self->env.ctx, self->va, PAGE_SIZE, 0,
 				       &round.mdl));
 		go(&round);
@@ -206,8 +200,6 @@ TEST_F_TIMEOUT(race, two_unlocks, 3600)
 	}
 	finish(&round);
 	TH_LOG("%d unlocked by the first, %d by the second", first, second);
-	EXPECT_LT(0, first);
-	EXPECT_LT(0, second);
 	EXPECT_EQ(LIVE, wddm_unlock(self->env.ctx, self->mdl));
 }
 
@@ -231,7 +223,7 @@ TEST_F_TIMEOUT(race, lock_and_munmap, 3600)
 	int locked = 0, rc;
 
 	start(&round);
-	while (now_ms() < deadline) {
+	while (now_ms() < deadline || !locked) {
 		shuffle(&round);
 		go(&round);
 		rc = wddm_lock(self->env.ctx, round.va, PAGES * PAGE_SIZE,
@@ -247,7 +239,6 @@ TEST_F_TIMEOUT(race, lock_and_munmap, 3600)
 	}
 	finish(&round);
 	TH_LOG("%d were locked", locked);
-	EXPECT_LT(0, locked);
 	EXPECT_EQ(LIVE, wddm_unlock(self->env.ctx, self->mdl));
 }
 

@@ -46,7 +46,7 @@ TEST_F_TIMEOUT(race_revoke, unmap_and_raw_unmap, 3600)
 	int live = 0, revoked = 0, rc, reused;
 
 	start(&round);
-	while (now_ms() < deadline) {
+	while (now_ms() < deadline || !live || !revoked) {
 		ASSERT_EQ(0, map(&self->env, self->mdl, &round.iova,
 				 &round.memory));
 		go(&round);
@@ -67,8 +67,6 @@ TEST_F_TIMEOUT(race_revoke, unmap_and_raw_unmap, 3600)
 	}
 	finish(&round);
 	TH_LOG("%d were live, %d revoked", live, revoked);
-	EXPECT_LT(0, live);
-	EXPECT_LT(0, revoked);
 	EXPECT_EQ(LIVE, wddm_unlock(self->env.ctx, self->mdl));
 }
 
@@ -89,7 +87,7 @@ TEST_F_TIMEOUT(race_revoke, map_and_mdl_revocation, 3600)
 
 	ASSERT_EQ(LIVE, wddm_unlock(self->env.ctx, self->mdl));
 	start(&round);
-	while (now_ms() < deadline) {
+	while (now_ms() < deadline || !mapped || !revoked) {
 		__u64 memory;
 
 		ASSERT_EQ(0, wddm_lock(self->env.ctx, self->va,
@@ -115,8 +113,6 @@ TEST_F_TIMEOUT(race_revoke, map_and_mdl_revocation, 3600)
 	}
 	finish(&round);
 	TH_LOG("%d were mapped, %d revoked", mapped, revoked);
-	EXPECT_LT(0, mapped);
-	EXPECT_LT(0, revoked);
 }
 
 static int revoke_all(struct round *round)
@@ -134,7 +130,8 @@ TEST_F_TIMEOUT(race_revoke, map_and_revocation, 3600)
 	int outcomes[3] = {}, rc;
 
 	start(&round);
-	while (now_ms() < deadline) {
+	while (now_ms() < deadline ||
+	       !outcomes[0] || !(outcomes[1] + outcomes[2])) {
 		__u64 memory, iova = 0;
 
 		go(&round);
@@ -157,8 +154,6 @@ TEST_F_TIMEOUT(race_revoke, map_and_revocation, 3600)
 	finish(&round);
 	TH_LOG("%d were live, %d revoked, %d stale", outcomes[0], outcomes[1],
 	       outcomes[2]);
-	EXPECT_LT(0, outcomes[0]);
-	EXPECT_LT(0, outcomes[1] + outcomes[2]);
 	EXPECT_EQ(LIVE, wddm_unlock(self->env.ctx, self->mdl));
 }
 
