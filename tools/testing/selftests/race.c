@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Threads that do things at the same time to the same objects. Each race runs for
- * a while and counts its outcomes: an answer that no order of the calls explains
- * fails the test, and so does a race that has only ever had one winner.
+ * a while, and until each side has won once: an answer that no order of the calls
+ * explains fails the test, and so does a race that never ends.
  */
 #include "edu.h"
 #include "fixture.h"
