@@ -14,7 +14,7 @@
 
 static void slab_fails(unsigned int nth)
 {
-	function_fails("carrier_work_fn", FAIL_SLAB, nth);
+	function_fails("mm_work_fn", FAIL_SLAB, nth);
 }
 
 static bool slab_failed(void)
@@ -24,7 +24,7 @@ static bool slab_failed(void)
 
 static void pages_fail(unsigned int nth)
 {
-	function_fails("carrier_work_fn", FAIL_PAGES, nth);
+	function_fails("mm_work_fn", FAIL_PAGES, nth);
 }
 
 static bool pages_failed(void)
@@ -34,7 +34,7 @@ static bool pages_failed(void)
 
 static void copy_fails(unsigned int nth)
 {
-	function_fails("carrier_work_fn", FAIL_COPY, nth);
+	function_fails("mm_work_fn", FAIL_COPY, nth);
 }
 
 static bool copy_failed(void)

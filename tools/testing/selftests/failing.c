@@ -55,7 +55,7 @@ struct code {
 /* Functions that points can be looked for in, and iommufd's that is spared */
 static struct code codes[] = {
 	{ .name = "iommufd_get_object" },
-	{ .name = "carrier_work_fn" },
+	{ .name = "mm_work_fn" },
 	{ .name = "ioas_watch_work" },
 	{}
 };
