@@ -1,23 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every callback with every allocation on its way failing, one at a time: it says so
- * or does without, leaves nothing behind, and works when it is called again. Those
- * that give back cannot fail, whatever fails on their way.
+ * Every callback with every allocation on its way failing, one at a time, every copy,
+ * and every pin: it says so or does without, leaves nothing behind, and works when it
+ * is called again. Those that give back cannot fail, whatever fails on their way.
  *
- * Only what the calling thread does fails. That is all of it: a thread without an
- * address space, as a test is, does also in the carrier's what else a workqueue does.
- * The entries with memory of a user have an address space; there it is all but what
- * the carrier does.
+ * A thread without an address space, as a test is, does itself what else a thread of
+ * the carrier's does. The entries with memory of a user have an address space; there
+ * it is done to both, one after the other.
  */
-#include <linux/dcache.h>
-#include <linux/debugfs.h>
-#include <linux/fs.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/sched.h>
 
 #include "dxgk_fixture.h"
+#include "fault.h"
 
 #define P PAGE_SIZE
 #define CACHED DXGK_MEMORY_CACHING_TYPE_CACHED
@@ -430,104 +427,9 @@ static const struct fault_entry fault_entries[] = {
 
 KUNIT_ARRAY_PARAM_DESC(fault, fault_entries, name);
 
-/*
- * What can fail: allocations of slab objects, those of pages, and where iommufd has
- * faults for its own tests. The switches are what debugfs' files show.
- */
-
-/**
- * struct fault_kind - A kind of failure
- * @dir: Its directory
- * @times: How often it may come, which nobody heeds here, but which is counted down
- */
-struct fault_kind {
-	const char *dir;
-	atomic_t *times;
-};
-
-static struct fault_kind slab_kind = { "failslab" };
-static struct fault_kind page_kind = { "fail_page_alloc" };
-static struct fault_kind iommufd_kind = { "fail_iommufd" };
-
-static bool *slab_filter;
-static u32 *page_min_order;
-
-static void *fault_switch(const struct fault_kind *kind, const char *name)
-{
-	struct dentry *file, *dir = debugfs_lookup(kind->dir, NULL);
-	void *value;
-
-	if (!dir)
-		return NULL;
-	file = debugfs_lookup(name, dir);
-	dput(dir);
-	if (!file)
-		return NULL;
-	value = d_inode(file)->i_private;
-	dput(file);
-	return value;
-}
-
-/* Every allocation can fail, and no failure is to be talked about */
-static bool fault_kind_init(struct fault_kind *kind)
-{
-	unsigned long *verbose = fault_switch(kind, "verbose");
-	bool *ignore_wait = fault_switch(kind, "ignore-gfp-wait");
-	bool *ignore_highmem = fault_switch(kind, "ignore-gfp-highmem");
-
-	kind->times = fault_switch(kind, "times");
-	if (!verbose || !kind->times)
-		return false;
-	*verbose = 0;
-	if (ignore_wait)
-		*ignore_wait = false;
-	if (ignore_highmem)
-		*ignore_highmem = false;
-	return true;
-}
-
 static int fault_suite_init(struct kunit_suite *suite)
 {
-	slab_filter = fault_switch(&slab_kind, "cache-filter");
-	page_min_order = fault_switch(&page_kind, "min-order");
-	if (!fault_kind_init(&slab_kind) || !fault_kind_init(&page_kind) ||
-	    !slab_filter || !page_min_order)
-		return -ENODEV;
-	/* Only in kernels with iommufd's tests */
-	fault_kind_init(&iommufd_kind);
-	return fake_suite_init(suite);
-}
-
-/* No cache is marked for the filter, and no page is that large */
-static void fault_choose(bool slab)
-{
-	*slab_filter = !slab;
-	*page_min_order = slab ? U32_MAX : 0;
-}
-
-/* From now on, what is the @nth in this thread that can fail does */
-static void fault_begin(unsigned int nth)
-{
-	atomic_set(slab_kind.times, 1);
-	atomic_set(page_kind.times, 1);
-	if (iommufd_kind.times)
-		atomic_set(iommufd_kind.times, 1);
-	WRITE_ONCE(current->fail_nth, nth);
-}
-
-/* Return: whether it came to that */
-static bool fault_end(void)
-{
-	bool reached = !READ_ONCE(current->fail_nth);
-
-	WRITE_ONCE(current->fail_nth, 0);
-	return reached;
-}
-
-/* Was it one of iommufd's, which have errors of all sorts? */
-static bool fault_was_iommufd(void)
-{
-	return iommufd_kind.times && !atomic_read(iommufd_kind.times);
+	return fault_init() ?: fake_suite_init(suite);
 }
 
 static void expect_nothing_left(struct kunit *test, long pins, unsigned int nth)
@@ -553,10 +455,16 @@ struct fault_count {
 	unsigned int undo_points;
 };
 
+/* What it is to be about. Copies and iommufd's own have errors of all sorts. */
+static enum fault_kind kind;
+static enum fault_where where;
+
 static void expect_status(struct kunit *test, NTSTATUS status, unsigned int nth)
 {
+	if (kind != FAULT_SLAB && kind != FAULT_PAGES)
+		return;
 	if (status != STATUS_INSUFFICIENT_RESOURCES &&
-	    status != STATUS_NO_MEMORY && !fault_was_iommufd())
+	    status != STATUS_NO_MEMORY)
 		KUNIT_FAIL(test, "point %u: %#x", nth, status);
 }
 
@@ -569,7 +477,7 @@ static bool fail_call(struct kunit *test, const struct fault_entry *entry,
 	bool reached;
 
 	fake_log_begin();
-	fault_begin(nth);
+	fault_begin(kind, where, nth);
 	status = entry->call();
 	reached = fault_end();
 	count->points += reached;
@@ -593,7 +501,7 @@ static bool fail_undo(struct kunit *test, const struct fault_entry *entry,
 
 	fake_log_begin();
 	KUNIT_ASSERT_EQ(test, entry->call(), STATUS_SUCCESS);
-	fault_begin(nth);
+	fault_begin(kind, where, nth);
 	entry->undo();
 	reached = fault_end();
 	count->undo_points += reached;
@@ -615,43 +523,43 @@ static void sweep(struct kunit *test, const struct fault_entry *entry,
 }
 
 /*
- * One kind of allocations. A slab that is used up asks for pages: that adds a point,
- * and hides one behind it. So where pages fail, all is done several times.
+ * A slab that is used up asks for pages: that adds a point, and hides one behind it.
+ * So where pages fail, all is done several times.
  */
-static void sweep_kind(struct kunit *test, const struct fault_entry *entry,
-		       bool slab)
+static void sweep_kind(struct kunit *test, const struct fault_entry *entry)
 {
-	unsigned int i, sweeps = slab ? 1 : 3;
+	unsigned int i, sweeps = kind == FAULT_PAGES ? 3 : 1;
 	struct fault_count count = {};
 
-	fault_choose(slab);
 	for (i = 0; i < sweeps; i++) {
 		sweep(test, entry, &count, fail_call);
 		/* The kernel's own way to detach a device warns then */
 		if (!entry->stopped)
 			sweep(test, entry, &count, fail_undo);
 	}
-	kunit_info(test, "%s: %s: %u of %u points fail it; %u on the way back\n",
-		   entry->name, slab ? "slab" : "pages", count.refused,
-		   count.points, count.undo_points);
+	kunit_info(test,
+		   "# points %s, %s%s: %u, of which %u fail it; %u on the way back\n",
+		   entry->name, fault_kind_name(kind),
+		   where == FAULT_CARRIER ? " of the carrier" : "",
+		   count.points, count.refused, count.undo_points);
 	/* Some allocate no page, and some do without */
-	if (slab)
+	if (kind == FAULT_SLAB && where == FAULT_THREAD)
 		KUNIT_EXPECT_GT(test, count.refused, 0);
 }
 
 /* In an address space of its own, as page tables stay once they are there */
-static void run_kind(struct kunit *test, const struct fault_entry *entry,
-		     bool slab)
+static void run_kind(struct kunit *test, const struct fault_entry *entry)
 {
 	struct mm_struct *mm = NULL;
 
 	if (entry->user) {
 		mm = fake_mm_new(test);
 		user = fake_user_pages(test, 3, PROT_READ | PROT_WRITE);
+		KUNIT_ASSERT_EQ(test, fault_find_carrier(), 0);
 	}
 	if (entry->prepare)
 		entry->prepare(test);
-	sweep_kind(test, entry, slab);
+	sweep_kind(test, entry);
 	if (entry->finish)
 		entry->finish();
 	if (mm)
@@ -666,8 +574,13 @@ static void run_fault(struct kunit *test, bool isolated)
 	fake_setup(&fake, isolated);
 	if (!entry->stopped)
 		KUNIT_ASSERT_EQ(test, start(), STATUS_SUCCESS);
-	run_kind(test, entry, true);
-	run_kind(test, entry, false);
+	for (kind = 0; kind < FAULT_KINDS; kind++) {
+		where = FAULT_THREAD;
+		run_kind(test, entry);
+		where = FAULT_CARRIER;
+		if (entry->user)
+			run_kind(test, entry);
+	}
 }
 
 static void test_remapped(struct kunit *test)
