@@ -91,6 +91,28 @@ static void test_no_such_ioas(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, PTR_ERR(adapter), -EINVAL);
 }
 
+/* The addresses of the MDL IOAS end some time. They do not begin anew */
+static void test_mdl_ioas_ends(struct kunit *test)
+{
+	struct page *page = new_page(test);
+	struct wddmcompat_mdl *mdl, *last;
+	int i;
+
+	/* Room for the page and for the gap behind it, but not for two */
+	atomic64_set(&ctx->mdl_iova, -3 * (s64)PAGE_SIZE);
+	last = mdl_of_page(page);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(last));
+	for (i = 0; i < 3; i++) {
+		mdl = mdl_of_page(page);
+		KUNIT_EXPECT_EQ(test, PTR_ERR(mdl), -ENOSPC);
+	}
+	KUNIT_EXPECT_EQ(test, wddmcompat_mdl_free(last), 0);
+	/* Not even where one has been */
+	mdl = mdl_of_page(page);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(mdl), -ENOSPC);
+	put_page(page);
+}
+
 static void test_mdl_create_refuses(struct kunit *test)
 {
 	struct page *page = new_page(test);
@@ -257,6 +279,7 @@ static struct kunit_case kernel_cases[] = {
 	KUNIT_CASE(test_not_an_iommufd),
 	KUNIT_CASE(test_shared_iommufd),
 	KUNIT_CASE(test_no_such_ioas),
+	KUNIT_CASE(test_mdl_ioas_ends),
 	KUNIT_CASE(test_mdl_create_refuses),
 	KUNIT_CASE(test_slab_page),
 	KUNIT_CASE(test_page_is_returned),
