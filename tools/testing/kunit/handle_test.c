@@ -185,6 +185,68 @@ static void test_many(struct kunit *test)
 			count);
 }
 
+/* Fill the slots from @index on, as many as 1 << @order, as if they were in use */
+static void fill_slots(struct kunit *test, unsigned long index,
+		       unsigned int order)
+{
+	XA_STATE_ORDER(xas, &table.xa, index, order);
+
+	do {
+		xas_lock(&xas);
+		xas_store(&xas, xa_mk_value(0));
+		if (!xas_error(&xas))
+			xas_clear_mark(&xas, XA_FREE_MARK);
+		xas_unlock(&xas);
+	} while (xas_nomem(&xas, GFP_KERNEL));
+	KUNIT_ASSERT_EQ(test, xas_error(&xas), 0);
+}
+
+/* Every index is in use but the last 64; nothing spills over when they are, too */
+static void test_table_is_full(struct kunit *test)
+{
+	const u64 index_max = GENMASK_ULL(WDDM_HANDLE_INDEX_BITS - 1, 0);
+	unsigned long index = 0;
+	u64 handles[64];
+	int order, i;
+
+	for (order = WDDM_HANDLE_INDEX_BITS - 6; order; order -= 6) {
+		for (i = 0; i < 63; i++, index += 1UL << order)
+			fill_slots(test, index, order);
+	}
+	KUNIT_ASSERT_EQ(test, index, index_max + 1 - ARRAY_SIZE(handles));
+
+	for (i = 0; i < ARRAY_SIZE(handles); i++) {
+		handles[i] = reserve(test, WDDMCOMPAT_OBJECT_MAPPING);
+		KUNIT_ASSERT_EQ(test, INDEX(handles[i]), index + i);
+		KUNIT_ASSERT_EQ(test, wddm_handle_type(handles[i]),
+				WDDMCOMPAT_OBJECT_MAPPING);
+	}
+	for (i = 0; i < 3; i++) {
+		u64 handle;
+
+		KUNIT_ASSERT_EQ(test,
+				wddm_handle_reserve(&table,
+						    WDDMCOMPAT_OBJECT_MDL,
+						    &handle),
+				-ENOSPC);
+	}
+
+	/* One that goes makes room for one, which is not the same */
+	for (i = 0; i < ARRAY_SIZE(handles); i += 21) {
+		u64 old = handles[i], none;
+
+		wddm_handle_release(&table, old);
+		handles[i] = reserve(test, WDDMCOMPAT_OBJECT_MAPPING);
+		KUNIT_EXPECT_EQ(test, INDEX(handles[i]), INDEX(old));
+		KUNIT_EXPECT_NE(test, handles[i], old);
+		KUNIT_EXPECT_EQ(test,
+				wddm_handle_reserve(&table,
+						    WDDMCOMPAT_OBJECT_MDL,
+						    &none),
+				-ENOSPC);
+	}
+}
+
 static struct kunit_case handle_cases[] = {
 	KUNIT_CASE(test_types),
 	KUNIT_CASE(test_reserved_names_nothing),
@@ -195,6 +257,7 @@ static struct kunit_case handle_cases[] = {
 	KUNIT_CASE(test_slot_retires),
 	KUNIT_CASE(test_tables_differ),
 	KUNIT_CASE(test_many),
+	KUNIT_CASE(test_table_is_full),
 	{}
 };
 
