@@ -256,4 +256,97 @@ TEST_F(memlock, charged_to_the_process)
 	close(iommufd);
 }
 
+/* Another user, who has a limit to itself */
+#define OTHER_USER 64243
+
+static void become_other_user(void)
+{
+	become_root();
+	CHECK(!setresgid(OTHER_USER, OTHER_USER, 0));
+	CHECK(!setresuid(OTHER_USER, OTHER_USER, 0));
+}
+
+/* All of the limit, and not a page more: 0, or what is refused */
+static int lock_all(const void *va, int *ctx, __u64 *mdl)
+{
+	const int iommufd = open_iommufd();
+	int rc;
+
+	*ctx = open_context();
+	rc = wddm_bind(*ctx, iommufd, NULL);
+	close(iommufd);
+	if (rc)
+		return rc;
+	if (wddm_lock(*ctx, va, (PAGES + 1) * PAGE_SIZE, 0, mdl) != -ENOMEM)
+		return -EPROTO;
+	return wddm_lock(*ctx, va, PAGES * PAGE_SIZE, 0, mdl);
+}
+
+static int lock_all_in_child(int sock, void *arg)
+{
+	__u64 mdl;
+	int ctx;
+
+	(void)sock;
+	return -lock_all(arg, &ctx, &mdl);
+}
+
+/* A child is the same user: what its parent has locked, it cannot */
+TEST_F(memlock, children_share_the_limit)
+{
+	const struct env *env = &self->env;
+	__u64 mdl;
+
+	EXPECT_EQ(0, in_child(lock_all_in_child, self->va));
+	ASSERT_EQ(0, lock_pages(env, self->va, 1, &mdl));
+	EXPECT_EQ(ENOMEM, in_child(lock_all_in_child, self->va));
+	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, mdl));
+	EXPECT_EQ(0, in_child(lock_all_in_child, self->va));
+}
+
+static int lock_all_as_another(int sock, void *arg)
+{
+	become_other_user();
+	return lock_all_in_child(sock, arg);
+}
+
+TEST_F(memlock, users_do_not_share_it)
+{
+	const struct env *env = &self->env;
+	__u64 mdl;
+
+	ASSERT_EQ(0, lock_pages(env, self->va, PAGES, &mdl));
+	EXPECT_EQ(0, in_child(lock_all_as_another, self->va));
+	EXPECT_EQ(-ENOMEM, wddm_lock(env->ctx, self->va, 1, 0, &mdl));
+	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, mdl));
+}
+
+/* What a process has locked stays charged to the user that it was then */
+static int lock_and_become_another(int sock, void *arg)
+{
+	__u64 first, second;
+	int before, after;
+
+	(void)sock;
+	CHECK(!lock_all(arg, &before, &first));
+	become_other_user();
+	CHECK(!lock_all(arg, &after, &second));
+	/* Each gets back what was its own */
+	CHECK(wddm_unlock(before, first) == LIVE);
+	CHECK(wddm_lock(after, arg, 1, 0, &first) == -ENOMEM);
+	CHECK(wddm_unlock(after, second) == LIVE);
+	CHECK(!wddm_lock(after, arg, PAGES * PAGE_SIZE, 0, &second));
+	return 0;
+}
+
+TEST_F(memlock, another_user_later)
+{
+	__u64 mdl;
+
+	EXPECT_EQ(0, in_child(lock_and_become_another, self->va));
+	EXPECT_TRUE(pins_are_back(&self->env));
+	EXPECT_EQ(0, lock_pages(&self->env, self->va, PAGES, &mdl));
+	EXPECT_EQ(LIVE, wddm_unlock(self->env.ctx, mdl));
+}
+
 TEST_HARNESS_MAIN
