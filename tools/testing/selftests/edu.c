@@ -192,6 +192,15 @@ static bool is_busy(const struct edu *edu)
 					   __ATOMIC_ACQUIRE);
 }
 
+static void start(struct edu *edu, __u64 source, __u64 destination, size_t len,
+		  __u64 command)
+{
+	set(edu, EDU_SOURCE, source);
+	set(edu, EDU_DESTINATION, destination);
+	set(edu, EDU_COUNT, len);
+	set(edu, EDU_COMMAND, command | EDU_START);
+}
+
 static int transfer(struct edu *edu, __u64 source, __u64 destination,
 		    size_t len, __u64 command)
 {
@@ -199,10 +208,7 @@ static int transfer(struct edu *edu, __u64 source, __u64 destination,
 
 	if (len > EDU_MAX)
 		return -EINVAL;
-	set(edu, EDU_SOURCE, source);
-	set(edu, EDU_DESTINATION, destination);
-	set(edu, EDU_COUNT, len);
-	set(edu, EDU_COMMAND, command | EDU_START);
+	start(edu, source, destination, len, command);
 	while (is_busy(edu)) {
 		if (now_ms() > deadline)
 			return -ETIMEDOUT;
@@ -219,4 +225,9 @@ int edu_read(struct edu *edu, __u64 iova, size_t len)
 int edu_write(struct edu *edu, __u64 iova, size_t len)
 {
 	return transfer(edu, EDU_BUFFER, iova, len, EDU_TO_MEMORY);
+}
+
+void edu_start_write(struct edu *edu, __u64 iova)
+{
+	start(edu, EDU_BUFFER, iova, EDU_MAX, EDU_TO_MEMORY);
 }

@@ -37,4 +37,7 @@ int edu_detach(struct edu *edu);
 int edu_read(struct edu *edu, __u64 iova, size_t len);
 int edu_write(struct edu *edu, __u64 iova, size_t len);
 
+/* Does not wait for the end */
+void edu_start_write(struct edu *edu, __u64 iova);
+
 #endif
