@@ -28,7 +28,7 @@
 
 #define PROGRESS_MS 10000
 
-int device = -1;
+int device;
 static struct run *current;
 static unsigned long operations_done;
 
@@ -38,8 +38,9 @@ static void usage(FILE *out)
 	      "\n"
 	      "  --seed N        the first seed; 1 unless given\n"
 	      "  --operations N  how many operations; each 10000 are another seed\n"
-	      "  --seconds N     or for how long; without either, 100000 operations\n"
-	      "  --device N      the edu device to look with; without, nobody looks\n"
+	      "  --seconds N     or for how long; without either, 20000 operations\n"
+	      "  --device N      the edu device to look with; the first unless given\n"
+	      "  --no-device     do not look, where there is none\n"
 	      "  --replay FILE   the operations in FILE, one in a line. Those lines of an\n"
 	      "                  output that begin with \"#:\" will do\n",
 	      out);
@@ -121,8 +122,7 @@ static void end(const struct env *env)
 		wrong("the model does not come to its end");
 	check_pins();
 	memory_end();
-	/* In a soak others pin pages, too */
-	if (!getenv("TALLY") && !pins_are_back(env))
+	if (!pins_are_back(env))
 		wrong("%ld pins are left behind", pins_since(env));
 }
 
@@ -324,11 +324,12 @@ int main(int argc, char **argv)
 		{ "operations", required_argument, NULL, 'o' },
 		{ "seconds", required_argument, NULL, 't' },
 		{ "device", required_argument, NULL, 'd' },
+		{ "no-device", no_argument, &device, -1 },
 		{ "replay", required_argument, NULL, 'r' },
 		{ "help", no_argument, NULL, 'h' },
 		{},
 	};
-	unsigned long operations = 100000;
+	unsigned long operations = 20000;
 	const char *path = NULL;
 	long seconds = 0;
 	__u64 seed = 1;
@@ -336,6 +337,8 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (opt) {
+		case 0:
+			break;
 		case 's':
 			seed = strtoull(optarg, NULL, 0);
 			break;
