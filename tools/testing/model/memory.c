@@ -89,17 +89,19 @@ bool is_stamp(__u64 word)
 /* A page of zeros has no stamp */
 void stamp_write(void *at, __u64 stamp)
 {
-	volatile __u64 *word = at;
+	__u64 *word = at;
 
-	word[0] = stamp;
-	word[1] = stamp ? ~stamp : 0;
+	__atomic_store_n(&word[0], stamp, __ATOMIC_RELAXED);
+	__atomic_store_n(&word[1], stamp ? ~stamp : 0, __ATOMIC_RELAXED);
 }
 
 bool stamp_is(const void *at, __u64 stamp)
 {
-	const volatile __u64 *word = at;
+	const __u64 *word = at;
 
-	return word[0] == stamp && word[1] == (stamp ? ~stamp : 0);
+	return __atomic_load_n(&word[0], __ATOMIC_RELAXED) == stamp &&
+	       __atomic_load_n(&word[1], __ATOMIC_RELAXED) ==
+		       (stamp ? ~stamp : 0);
 }
 
 void *arena_at(__u64 page)
@@ -293,7 +295,7 @@ void do_advise(const __u64 *arg, unsigned int n)
 		MADV_COLLAPSE, MADV_MERGEABLE, MADV_PAGEOUT,   MADV_COLD,
 		MADV_WILLNEED, MADV_DONTNEED,  MADV_NOHUGEPAGE,
 	};
-	int what = advice[arg[2] % (sizeof(advice) / sizeof(advice[0]))];
+	int what = advice[arg[2] % ARRAY_SIZE(advice)];
 	unsigned int first, num = places(arg, &first);
 
 	(void)n;
@@ -371,7 +373,7 @@ void do_punch(const __u64 *arg, unsigned int n)
 }
 
 /* The context is its parent's, the memory its own */
-static void child(const __u64 *arg)
+static void child_writes(const __u64 *arg)
 {
 	struct context *ctx = &state.ctx[arg[2] % CONTEXTS];
 	struct wddmcompat_info info = { .size = sizeof(info) };
@@ -399,7 +401,7 @@ void do_fork(const __u64 *arg, unsigned int n)
 	if (pid < 0)
 		wrong("fork: %m");
 	if (!pid) {
-		child(arg);
+		child_writes(arg);
 		_exit(0);
 	}
 	if (arg[3] & 1)

@@ -32,7 +32,7 @@ int device;
 static struct run *current;
 static unsigned long operations_done;
 
-static void usage(FILE *out)
+static void print_usage(FILE *out)
 {
 	fputs("usage: model [OPTION]...\n"
 	      "\n"
@@ -111,7 +111,7 @@ static void become_ordinary(void)
 }
 
 /* After the last operation everything goes, and nothing may be left */
-static void end(const struct env *env)
+static void finish(const struct env *env)
 {
 	for (__u64 i = 0; i < CONTEXTS; i++)
 		do_close(&i, 1);
@@ -145,7 +145,7 @@ static void execute(struct run *run, const __u64 *seed)
 		op_execute(&run->ops[run->at]);
 		tally_add(TALLY_OPERATIONS, 1);
 	}
-	end(&env);
+	finish(&env);
 	_exit(0);
 }
 
@@ -355,7 +355,7 @@ int main(int argc, char **argv)
 			path = optarg;
 			break;
 		default:
-			usage(opt == 'h' ? stdout : stderr);
+			print_usage(opt == 'h' ? stdout : stderr);
 			return opt == 'h' ? 0 : 2;
 		}
 	}

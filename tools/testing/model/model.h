@@ -12,7 +12,11 @@
 #ifndef __WDDMCOMPAT_MODEL_H
 #define __WDDMCOMPAT_MODEL_H
 
+#include <stdnoreturn.h>
+
 #include "../selftests/fixture.h"
+
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 #define CONTEXTS 4
 #define IOMMUFDS 2
@@ -322,6 +326,11 @@ void mdl_unlocked(struct mdl *mdl);
 void mapping_unmapped(struct mapping *mapping);
 void context_closed(struct context *ctx);
 void handle_is_new(struct context *ctx, __u64 handle, unsigned int type);
+
+/* By the letter of its type: "adm" */
+#define LETTERS "adm"
+struct object *object_at(char letter, unsigned int slot);
+unsigned int object_slots(char letter);
 struct object *handle_find(const struct context *ctx, __u64 handle);
 int handle_lookup(const struct context *ctx, __u64 handle, unsigned int type,
 		  struct object **obj);
@@ -386,7 +395,7 @@ void truth_end(void);
 /* model.c: what is wrong, and the end of it */
 
 extern int device;
-__attribute__((format(printf, 1, 2), noreturn)) void wrong(const char *fmt, ...);
+noreturn void wrong(const char *fmt, ...);
 void expect(const char *what, long want, long got);
 void check_pins(void);
 

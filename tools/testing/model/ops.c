@@ -34,12 +34,11 @@ bool one_in(unsigned int n)
 
 __u64 arg_handle(__u64 arg)
 {
-	if (is_ref(arg, 'a'))
-		return state.adapter[ref_slot(arg, ADAPTERS)].obj.handle;
-	if (is_ref(arg, 'd'))
-		return state.mdl[ref_slot(arg, MDLS)].obj.handle;
-	if (is_ref(arg, 'm'))
-		return state.mapping[ref_slot(arg, MAPPINGS)].obj.handle;
+	for (const char *letter = LETTERS; *letter; letter++)
+		if (is_ref(arg, *letter))
+			return object_at(*letter,
+					 ref_slot(arg, object_slots(*letter)))
+				->handle;
 	return arg;
 }
 
@@ -114,40 +113,48 @@ static __u64 made_up(void)
  * The letter and slot of an object: mostly one that is there and belongs to the context,
  * sometimes another's, a former one, or one of another type
  */
-#define ANY_OBJECT(name, letter, array, num)                            \
-static __u64 name(const struct context *ctx)                            \
-{                                                                       \
-	unsigned int first = random_below(num);                         \
-									\
-	if (one_in(40))                                                 \
-		return made_up();                                       \
-	if (one_in(20))                                                 \
-		return REF("adm"[random_below(3)], random_below(num));  \
-	if (one_in(12))                                                 \
-		return REF(letter, first);                              \
-	for (unsigned int i = 0; i < num; i++)                          \
-		if (state.array[(first + i) % (num)].obj.ctx == ctx)    \
-			return REF(letter, (first + i) % (num));        \
-	return REF(letter, first);                                      \
+static __u64 any_object(const struct context *ctx, char letter)
+{
+	const unsigned int num = object_slots(letter);
+	const unsigned int first = random_below(num);
+
+	if (one_in(40))
+		return made_up();
+	if (one_in(20))
+		return REF(LETTERS[random_below(3)], first);
+	if (one_in(12))
+		return REF(letter, first);
+	for (unsigned int i = 0; i < num; i++)
+		if (object_at(letter, (first + i) % num)->ctx == ctx)
+			return REF(letter, (first + i) % num);
+	return REF(letter, first);
 }
 
-#define ANY_FREE(name, letter, array, num)                              \
-static __u64 name(void)                                                 \
-{                                                                       \
-	unsigned int first = random_below(num);                         \
-									\
-	for (unsigned int i = 0; i < num; i++)                          \
-		if (!state.array[(first + i) % (num)].obj.ctx)          \
-			return REF(letter, (first + i) % (num));        \
-	return REF(letter, first);                                      \
+static __u64 any_adapter(const struct context *ctx)
+{
+	return any_object(ctx, 'a');
 }
 
-ANY_OBJECT(any_adapter, 'a', adapter, ADAPTERS)
-ANY_OBJECT(any_mdl, 'd', mdl, MDLS)
-ANY_OBJECT(any_mapping, 'm', mapping, MAPPINGS)
-ANY_FREE(free_adapter, 'a', adapter, ADAPTERS)
-ANY_FREE(free_mdl, 'd', mdl, MDLS)
-ANY_FREE(free_mapping, 'm', mapping, MAPPINGS)
+static __u64 any_mdl(const struct context *ctx)
+{
+	return any_object(ctx, 'd');
+}
+
+static __u64 any_mapping(const struct context *ctx)
+{
+	return any_object(ctx, 'm');
+}
+
+static __u64 free_slot(char letter)
+{
+	const unsigned int num = object_slots(letter);
+	const unsigned int first = random_below(num);
+
+	for (unsigned int i = 0; i < num; i++)
+		if (!object_at(letter, (first + i) % num)->ctx)
+			return REF(letter, (first + i) % num);
+	return REF(letter, first);
+}
 
 /* Mostly one in this iommufd, or with NULL in any */
 static __u64 any_ioas_in(const struct iommufd *in)
@@ -197,7 +204,7 @@ static __u64 any_number(void)
 				  1ULL << 39, 1ULL << 48, 1ULL << 63,
 				  UINT64_MAX - 4095, UINT64_MAX, 0x5000000000 };
 
-	return numbers[random_below(sizeof(numbers) / sizeof(*numbers))];
+	return numbers[random_below(ARRAY_SIZE(numbers))];
 }
 
 /* One whose first address is in use there */
@@ -302,7 +309,7 @@ static __u64 any_bad_page(void)
 				0xffff888000000000, UINT64_MAX - 4095,
 				0x1000000001, 0x7f0000000000 };
 
-	return pages[random_below(sizeof(pages) / sizeof(*pages))] ?:
+	return pages[random_below(ARRAY_SIZE(pages))] ?:
 	       ARENA_PAGES;
 }
 
@@ -348,7 +355,7 @@ static void make_create(struct op *op)
 	__u64 ctx = any_ctx();
 
 	put(op, ctx);
-	put(op, free_adapter());
+	put(op, free_slot('a'));
 	put(op, one_in(30) ? REF('k', ctx) :
 			     any_ioas_in(state.ctx[ctx].iommufd));
 	put(op, any_how());
@@ -369,7 +376,7 @@ static void make_lock(struct op *op)
 	bool many = one_in(30);
 
 	put(op, any_ctx());
-	put(op, free_mdl());
+	put(op, free_slot('d'));
 	put(op, any_how());
 	/* A long chain, one that is too long, none */
 	put(op, many ? random_below(one_in(10) ? 1030 : 100) :
@@ -400,7 +407,7 @@ static void make_map(struct op *op)
 		ioas = REF('i', state.adapter[ref_slot(adapter, ADAPTERS)].ioas -
 					state.ioas);
 	put(op, ctx);
-	put(op, free_mapping());
+	put(op, free_slot('m'));
 	put(op, adapter);
 	put(op, mdl);
 	put(op, random_below(4) | (one_in(60) ? 1ULL << random_below(64) : 0));
@@ -463,10 +470,10 @@ static void make_batch(struct op *op)
 	put(op, many ? random_below(128) : 1);
 	for (unsigned int i = 0; i < num; i++) {
 		if (cmd == WDDMCOMPAT_CMD_MDL_LOCK) {
-			put(op, REF('d', (ref_slot(free_mdl(), MDLS) + i) % MDLS));
+			put(op, REF('d', (ref_slot(free_slot('d'), MDLS) + i) % MDLS));
 			put_desc(op, 3);
 		} else if (cmd == WDDMCOMPAT_CMD_MAP) {
-			put(op, free_mapping());
+			put(op, free_slot('m'));
 			put(op, any_adapter(it));
 			put(op, any_mdl(it));
 			put(op, one_in(200) ? 4 : random_below(2));
@@ -695,14 +702,12 @@ static const struct kind {
 	{ "pins", 2, make_none, do_pins },
 };
 
-#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
-
 /* A transfer takes as long as a thousand other operations */
 #define DMA_ONE_IN 4000
 
 static int kind_of(const char *name)
 {
-	for (unsigned int i = 0; i < KINDS; i++)
+	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (!strcmp(kinds[i].name, name))
 			return i;
 	return -EINVAL;
@@ -737,7 +742,7 @@ void op_generate(struct op *op)
 	int need;
 
 	*op = (struct op){};
-	for (unsigned int i = 0; i < KINDS; i++)
+	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++)
 		total += kinds[i].weight;
 	pick = random_below(total);
 	while (pick >= kinds[code].weight)
@@ -774,13 +779,13 @@ void op_print(const struct op *op, char *buf, size_t size)
 
 int op_parse(struct op *op, char *line)
 {
-	char *word = strtok(line, " \n");
+	char *word = strtok(line, "\n ");
 	int code = word ? kind_of(word) : -EINVAL;
 
 	if (code < 0)
 		return code;
 	*op = (struct op){ .code = code };
-	while ((word = strtok(NULL, " \n"))) {
+	while ((word = strtok(NULL, "\n "))) {
 		if (op->num == ARGS)
 			return -E2BIG;
 		put(op, strchr("admirk", *word) ?

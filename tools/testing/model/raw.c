@@ -304,6 +304,7 @@ void do_icopy(const __u64 *arg, unsigned int n)
 	};
 	const struct iommu_ioas_copy in = cmd;
 	const bool fixed = in.flags & IOMMU_IOAS_MAP_FIXED_IOVA;
+	bool overflow;
 	struct ioas *src, *dst;
 	unsigned int num = 0;
 	int rc, want;
@@ -314,9 +315,9 @@ void do_icopy(const __u64 *arg, unsigned int n)
 		return;
 	src = ioas_by_id(slot_iommufd(arg[0]), in.src_ioas_id);
 	dst = ioas_by_id(slot_iommufd(arg[0]), in.dst_ioas_id);
-	want = judge_map_flags(in.flags, in.length == UINT64_MAX ||
-						 in.src_iova == UINT64_MAX ||
-						 in.dst_iova == UINT64_MAX);
+	overflow = in.length == UINT64_MAX || in.src_iova == UINT64_MAX ||
+		   in.dst_iova == UINT64_MAX;
+	want = judge_map_flags(in.flags, overflow);
 	if (!want && !src)
 		want = -ENOENT;
 	else if (!want && !in.length)

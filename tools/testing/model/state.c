@@ -10,7 +10,7 @@
 #define CALLS_MAX 8
 
 /* Where the module puts the first MDL: see context.c */
-#define MDL_IOVA_FIRST (1 << 20)
+#define MDL_IOVA_FIRST 0x100000
 
 /* Bits of a handle that say what it names, as Documentation/design.rst has it */
 #define HANDLE_TYPE_SHIFT 60
@@ -384,12 +384,12 @@ void tell_adapters(const struct ioas *ioas, const struct adapter *own)
 void mapping_add_area(struct mapping *mapping, const struct segment *seg,
 		      unsigned long page, unsigned long num)
 {
-	struct area *area = area_add(
-		mapping->adapter->ioas,
-		mapping->iova + (page - mapping->first) * PAGE_SIZE,
-		num * PAGE_SIZE, seg->pages, (page - seg->first) * PAGE_SIZE,
-		mapping->flags & MAP_WRITE);
+	__u64 iova = mapping->iova + (page - mapping->first) * PAGE_SIZE;
+	struct area *area;
 
+	area = area_add(mapping->adapter->ioas, iova, num * PAGE_SIZE,
+			seg->pages, (page - seg->first) * PAGE_SIZE,
+			mapping->flags & MAP_WRITE);
 	area->mapping = mapping;
 	pages_notice(seg->pages, page - seg->first, 1);
 }
@@ -704,21 +704,34 @@ void handle_is_new(struct context *ctx, __u64 handle, unsigned int type)
 	ctx->history[i % HISTORY] = handle;
 }
 
+struct object *object_at(char letter, unsigned int slot)
+{
+	switch (letter) {
+	case 'a':
+		return &state.adapter[slot].obj;
+	case 'd':
+		return &state.mdl[slot].obj;
+	default:
+		return &state.mapping[slot].obj;
+	}
+}
+
+unsigned int object_slots(char letter)
+{
+	return letter == 'a' ? ADAPTERS : letter == 'd' ? MDLS : MAPPINGS;
+}
+
 /* Find what a number names, whatever slot it was taken from */
 struct object *handle_find(const struct context *ctx, __u64 handle)
 {
-	for (int i = 0; i < ADAPTERS; i++)
-		if (state.adapter[i].obj.ctx == ctx &&
-		    state.adapter[i].obj.handle == handle)
-			return &state.adapter[i].obj;
-	for (int i = 0; i < MDLS; i++)
-		if (state.mdl[i].obj.ctx == ctx &&
-		    state.mdl[i].obj.handle == handle)
-			return &state.mdl[i].obj;
-	for (int i = 0; i < MAPPINGS; i++)
-		if (state.mapping[i].obj.ctx == ctx &&
-		    state.mapping[i].obj.handle == handle)
-			return &state.mapping[i].obj;
+	for (const char *letter = LETTERS; *letter; letter++) {
+		for (unsigned int i = 0; i < object_slots(*letter); i++) {
+			struct object *obj = object_at(*letter, i);
+
+			if (obj->ctx == ctx && obj->handle == handle)
+				return obj;
+		}
+	}
 	return NULL;
 }
 

@@ -29,7 +29,7 @@ enum how {
 #define PINS_MAX 12000
 
 /* The highest address that a process can have, and then some */
-#define USER_END (1ULL << 63)
+#define USER_END 0x8000000000000000ULL
 
 /* Pages behind each of which there is nothing */
 enum stage {
@@ -841,6 +841,29 @@ static void query_mapping(struct mapping *mapping,
 	}
 }
 
+static void query_text(const struct wddmcompat_query *query, char *buf,
+		       size_t size)
+{
+	snprintf(buf, size,
+		 "type %u state %u mappings %u ioas %u descs %u flags %u pages %llu iova %#llx adapter %#llx mdl %#llx",
+		 query->out_type, query->out_state, query->out_num_mappings,
+		 query->out_ioas_id, query->out_num_descs, query->out_map_flags,
+		 query->out_num_pages, query->out_iova, query->out_adapter,
+		 query->out_mdl);
+}
+
+static void check_query(const struct wddmcompat_query *got,
+			const struct wddmcompat_query *want)
+{
+	char text[2][256];
+
+	if (!memcmp(got, want, sizeof(*got)))
+		return;
+	query_text(got, text[0], sizeof(text[0]));
+	query_text(want, text[1], sizeof(text[1]));
+	wrong("query: %s\n# instead of: %s", text[0], text[1]);
+}
+
 /* query ctx handle how */
 void do_query(const __u64 *arg, unsigned int n)
 {
@@ -868,14 +891,7 @@ void do_query(const __u64 *arg, unsigned int n)
 		query_mdl((struct mdl *)obj, &want);
 	else
 		query_mapping((struct mapping *)obj, &want, cmd.out_state);
-	if (memcmp(&cmd, &want, sizeof(cmd)))
-		wrong("query: type %u state %u mappings %u ioas %u descs %u flags %u pages %llu iova %#llx\ninstead of: type %u state %u mappings %u ioas %u descs %u flags %u pages %llu iova %#llx",
-		      cmd.out_type, cmd.out_state, cmd.out_num_mappings,
-		      cmd.out_ioas_id, cmd.out_num_descs, cmd.out_map_flags,
-		      cmd.out_num_pages, cmd.out_iova, want.out_type,
-		      want.out_state, want.out_num_mappings, want.out_ioas_id,
-		      want.out_num_descs, want.out_map_flags,
-		      want.out_num_pages, want.out_iova);
+	check_query(&cmd, &want);
 }
 
 #define BATCH_ARGS 5
