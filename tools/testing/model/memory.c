@@ -372,7 +372,7 @@ void do_punch(const __u64 *arg, unsigned int n)
 	}
 }
 
-/* The context is its parent's, the memory its own */
+/* The context is its parent's, who may write to files just now; the rest is its own */
 static void child_writes(const __u64 *arg)
 {
 	struct context *ctx = &state.ctx[arg[2] % CONTEXTS];
@@ -383,9 +383,10 @@ static void child_writes(const __u64 *arg)
 		expect("ioctl of a child", -EIO,
 		       wddm_ioctl(ctx->fd, WDDMCOMPAT_INFO, &info));
 	for (unsigned int i = first; i < first + num; i++) {
+		if (arena[i].kind != ANONYMOUS && !arena[i].own)
+			continue;
 		place_check(i);
-		if ((arena[i].kind == ANONYMOUS || arena[i].kind == PRIVATE) &&
-		    arena[i].prot & PROT_WRITE)
+		if (arena[i].prot & PROT_WRITE)
 			stamp_write(arena_at(i), new_stamp());
 	}
 }
