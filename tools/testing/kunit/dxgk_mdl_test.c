@@ -194,6 +194,51 @@ static void test_no_pool(struct kunit *test)
 	iounmap(io);
 }
 
+static NTSTATUS lock_kernel(struct kunit *test, void *va, ULONG bytes)
+{
+	PMDL mdl = IoAllocateMdl(va, bytes, false, false, NULL);
+	NTSTATUS status;
+
+	KUNIT_ASSERT_NOT_NULL(test, mdl);
+	status = MmProbeAndLockPages(mdl, KernelMode, IoWriteAccess);
+	KUNIT_EXPECT_EQ(test, !!(mdl->MdlFlags & MDL_PAGES_LOCKED),
+			NT_SUCCESS(status));
+	IoFreeMdl(mdl);
+	return status;
+}
+
+/* A reference to each page, which belongs to nobody's limit */
+static void test_lock_kernel_pages(struct kunit *test)
+{
+	u8 *vm = vmalloc(3 * P), *slab = kmalloc(100, GFP_KERNEL);
+	PMDL mdl = IoAllocateMdl(vm + 17, 2 * P, false, false, NULL);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, vm);
+	KUNIT_ASSERT_NOT_NULL(test, slab);
+	KUNIT_ASSERT_NOT_NULL(test, mdl);
+	KUNIT_ASSERT_EQ(test, MmProbeAndLockPages(mdl, KernelMode, IoReadAccess),
+			STATUS_SUCCESS);
+	KUNIT_EXPECT_FALSE(test, mdl->MdlFlags & MDL_WRITE_OPERATION);
+	KUNIT_EXPECT_NULL(test, mdl->Process);
+	expect_pfns(test, mdl, vm + 17);
+	for (i = 0; i < 3; i++)
+		KUNIT_EXPECT_EQ(test, page_count(vmalloc_to_page(vm + i * P)), 2);
+	MmUnlockPages(mdl);
+	for (i = 0; i < 3; i++)
+		KUNIT_EXPECT_EQ(test, page_count(vmalloc_to_page(vm + i * P)), 1);
+	IoFreeMdl(mdl);
+
+	/* Freeing unlocks */
+	KUNIT_EXPECT_EQ(test, lock_kernel(test, vm, 3 * P), STATUS_SUCCESS);
+	KUNIT_EXPECT_EQ(test, page_count(vmalloc_to_page(vm)), 1);
+	KUNIT_EXPECT_EQ(test, lock_kernel(test, slab, 100), STATUS_NOT_SUPPORTED);
+	KUNIT_EXPECT_EQ(test, lock_kernel(test, (void *)P, P),
+			STATUS_ACCESS_VIOLATION);
+	kfree(slab);
+	vfree(vm);
+}
+
 /* Memory of a user's */
 
 static void test_lock_user_pages(struct kunit *test)
@@ -386,17 +431,87 @@ static void test_partial(struct kunit *test)
 	IoFreeMdl(source);
 }
 
+static void expect_no_part(struct kunit *test, PMDL source, PMDL target, u8 *va,
+			   ULONG bytes)
+{
+	IoBuildPartialMdl(source, target, va, bytes);
+	KUNIT_EXPECT_EQ(test, target->MdlFlags, 0);
+	KUNIT_EXPECT_EQ(test, target->ByteCount, 0);
+}
+
+/* What is no part, or has no room, describes nothing */
+static void test_no_partial(struct kunit *test)
+{
+	u8 *pages = fake_pages(test, 2);
+	PMDL source = fake_mdl(test, pages + 10, 4 * P - 10);
+	PMDL not_locked = IoAllocateMdl(pages, P, false, false, NULL);
+	PMDL target = IoAllocateMdl(pages, 2 * P, false, false, NULL);
+
+	KUNIT_ASSERT_NOT_NULL(test, not_locked);
+	KUNIT_ASSERT_NOT_NULL(test, target);
+	expect_no_part(test, not_locked, target, pages, 1);
+	expect_no_part(test, source, target, pages + 9, 1);
+	expect_no_part(test, source, target, pages + 4 * P, 1);
+	expect_no_part(test, source, target, pages + 4 * P - 1, 2);
+	expect_no_part(test, source, target, pages + 1 * P, 2 * P + 1);
+	expect_no_part(test, source, target, pages + 2 * P - 1, P + 2);
+	IoBuildPartialMdl(source, target, pages + 10, 2 * P - 10);
+	KUNIT_EXPECT_TRUE(test, target->MdlFlags & MDL_PARTIAL);
+	IoFreeMdl(target);
+	IoFreeMdl(not_locked);
+	IoFreeMdl(source);
+}
+
+/* A target that holds pages keeps them; a part of what has no address has none */
+static void test_partial_of_locked(struct kunit *test)
+{
+	struct mm_struct *mm = fake_mm_new(test);
+	unsigned long user = fake_user_pages(test, 2, PROT_READ | PROT_WRITE);
+	PMDL source = IoAllocateMdl((void *)user, 2 * P, false, false, NULL);
+	PMDL target = IoAllocateMdl((void *)user, P, false, false, NULL);
+
+	KUNIT_ASSERT_NOT_NULL(test, source);
+	KUNIT_ASSERT_NOT_NULL(test, target);
+	KUNIT_ASSERT_EQ(test, MmProbeAndLockPages(source, UserMode, IoReadAccess),
+			STATUS_SUCCESS);
+	KUNIT_ASSERT_EQ(test, MmProbeAndLockPages(target, UserMode, IoReadAccess),
+			STATUS_SUCCESS);
+	IoBuildPartialMdl(source, target, (void *)(user + P), P);
+	KUNIT_EXPECT_FALSE(test, target->MdlFlags & MDL_PARTIAL);
+	KUNIT_EXPECT_EQ(test, MmGetMdlPfnArray(target)[0],
+			MmGetMdlPfnArray(source)[0]);
+	MmUnlockPages(target);
+	KUNIT_EXPECT_EQ(test, fake_pins(), pins + 2);
+
+	IoBuildPartialMdl(source, target, (void *)(user + P), P);
+	KUNIT_EXPECT_TRUE(test, target->MdlFlags & MDL_PARTIAL);
+	KUNIT_EXPECT_NULL(test, target->MappedSystemVa);
+	KUNIT_EXPECT_EQ(test, MmGetMdlPfnArray(target)[0],
+			MmGetMdlPfnArray(source)[1]);
+	/* It has no pages of its own to unlock */
+	MmUnlockPages(target);
+	KUNIT_EXPECT_EQ(test, fake_pins(), pins + 2);
+	IoFreeMdl(target);
+	KUNIT_EXPECT_EQ(test, fake_pins(), pins + 2);
+	IoFreeMdl(source);
+	KUNIT_EXPECT_EQ(test, fake_pins(), pins);
+	fake_mm_free(mm);
+}
+
 static struct kunit_case mdl_cases[] = {
 	KUNIT_CASE_PARAM(test_spans, span_gen_params),
 	KUNIT_CASE_PARAM(test_allocate, allocate_gen_params),
 	KUNIT_CASE(test_initialize),
 	KUNIT_CASE(test_nonpaged_pool),
 	KUNIT_CASE(test_no_pool),
+	KUNIT_CASE(test_lock_kernel_pages),
 	KUNIT_CASE(test_lock_user_pages),
 	KUNIT_CASE(test_unlock_unmaps),
 	KUNIT_CASE(test_lock_refuses),
 	KUNIT_CASE(test_memlock),
 	KUNIT_CASE(test_partial),
+	KUNIT_CASE(test_no_partial),
+	KUNIT_CASE(test_partial_of_locked),
 	{}
 };
 

@@ -877,15 +877,14 @@ static void test_user_view_outlives(struct kunit *test)
 	fake_mm_free(mm);
 }
 
-/* Registers of the device, for the CPU */
-static void test_io_space_view(struct kunit *test)
+static void expect_regs(struct kunit *test, DXGK_MEMORY_CACHING_TYPE cache)
 {
 	create_t args = create_args(IO_SPACE, P);
 	DXGKARGCB_MAP_PHYSICAL_MEMORY view;
 	void __iomem *regs;
-	struct mm_struct *mm;
 
 	args.hAdapter = NULL;
+	args.CacheType = cache;
 	KUNIT_ASSERT_EQ(test, dxgk.DxgkCbCreatePhysicalMemoryObject(&args), 0);
 	KUNIT_ASSERT_EQ(test,
 			map_kernel(args.hPhysicalMemoryObject, 0, P, &view), 0);
@@ -894,7 +893,26 @@ static void test_io_space_view(struct kunit *test)
 	writel(0x12345678, regs + 4);
 	KUNIT_EXPECT_EQ(test, readl(regs + 4), ~0x12345678U);
 	unmap(&view);
+	destroy(args.hPhysicalMemoryObject, NULL);
+	KUNIT_EXPECT_FALSE(test, exists(args.hPhysicalMemoryObject));
+}
 
+/* Registers of the device, for the CPU: QEMU's are the same by each kind of cache */
+static void test_io_space_view(struct kunit *test)
+{
+	expect_regs(test, DXGK_MEMORY_CACHING_TYPE_NON_CACHED);
+	expect_regs(test, DXGK_MEMORY_CACHING_TYPE_WRITE_COMBINED);
+	expect_regs(test, DXGK_MEMORY_CACHING_TYPE_CACHED);
+}
+
+static void test_io_space_is_not_for_users(struct kunit *test)
+{
+	create_t args = create_args(IO_SPACE, P);
+	DXGKARGCB_MAP_PHYSICAL_MEMORY view;
+	struct mm_struct *mm;
+
+	args.hAdapter = NULL;
+	KUNIT_ASSERT_EQ(test, dxgk.DxgkCbCreatePhysicalMemoryObject(&args), 0);
 	mm = fake_mm_new(test);
 	KUNIT_EXPECT_EQ(test, map_user(args.hPhysicalMemoryObject, 0, P, &view),
 			STATUS_INVALID_PARAMETER);
@@ -965,6 +983,7 @@ static struct kunit_case physical_cases[] = {
 	KUNIT_CASE_PARAM(test_read_only_section, mode_gen_params),
 	KUNIT_CASE_PARAM(test_user_view_outlives, mode_gen_params),
 	KUNIT_CASE_PARAM(test_io_space_view, mode_gen_params),
+	KUNIT_CASE_PARAM(test_io_space_is_not_for_users, mode_gen_params),
 	KUNIT_CASE_PARAM(test_adapter_stops, mode_gen_params),
 	KUNIT_CASE_PARAM(test_null_arguments, mode_gen_params),
 	{}
