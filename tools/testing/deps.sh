@@ -7,6 +7,7 @@
 #   vm      the test machine
 #   check   checkpatch, sparse, shellcheck and the C++ test of the headers
 #   docs    the manual
+#   coverage what of the sources was executed
 
 set -euo pipefail
 
@@ -20,9 +21,10 @@ declare -A sets=(
 	[vm]="busybox-static cpio e2fsprogs qemu-system-x86"
 	[check]="g++ perl python3-git python3-ply shellcheck sparse"
 	[docs]="python3-sphinx"
+	[coverage]="gcovr"
 )
 
-usage() { sed -n '4,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '4,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
 installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
 
