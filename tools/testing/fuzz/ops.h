@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The calls that a program can have */
+#ifndef __WDDMCOMPAT_FUZZ_OPS_H
+#define __WDDMCOMPAT_FUZZ_OPS_H
+
+#include "fuzz.h"
+
+enum op {
+	OP_OPEN,
+	OP_OPEN_IOMMUFD,
+	OP_CLOSE,
+	OP_INFO,
+	OP_BIND,
+	OP_ADAPTER_CREATE,
+	OP_ADAPTER_DESTROY,
+	OP_MDL_LOCK,
+	OP_MDL_UNLOCK,
+	OP_MAP,
+	OP_UNMAP,
+	OP_QUERY,
+	OP_BATCH,
+	OP_READ,
+	OP_POLL,
+	OP_ODD_IOCTL,
+	OP_IOAS_ALLOC,
+	OP_RAW_MAP,
+	OP_RAW_UNMAP,
+	OP_RAW_COPY,
+	OP_RAW_DESTROY,
+	OP_RAW_ALLOW,
+	OP_DEVICE,
+	OP_MMAP,
+	OP_MUNMAP,
+	OP_MPROTECT,
+	OP_MADVISE,
+	OP_SCRIBBLE,
+	OP_FORK,
+	OP_NUM,
+};
+
+#endif
