@@ -43,6 +43,18 @@ check: ## Run all tests on both test kernels
 check-quick: ## Run KUnit and the core self-tests on the newest kernel
 	@tools/testing/check --quick
 
+check-long: ## What takes hours: races, a million mappings, model and fuzzer
+	@tools/testing/check --long
+
+mutate: ## Break the module in many small ways; the tests must notice each
+	@tools/testing/mutate
+
+coverage: ## What of the module the tests execute, on KERNEL=newest
+	@tools/testing/coverage $(KERNEL)
+
+fuzz: ## Fuzz the module, guided by KCOV, for MINUTES=10
+	@tools/testing/fuzz/run $$(($(MINUTES) * 60))
+
 soak: ## Everything that hurts, mixed, MINUTES=10 long, on KERNEL=newest
 	@tools/testing/soak $(MINUTES) $(KERNEL)
 MINUTES := 10
@@ -83,5 +95,5 @@ kdir:
 		"on how to get one." >&2; exit 1; }
 
 FORCE:
-.PHONY: all module tools install clean demo demo-miniport check check-quick soak vm docs format \
-	help kdir FORCE
+.PHONY: all module tools install clean demo demo-miniport check check-quick check-long \
+	mutate coverage fuzz soak vm docs format help kdir FORCE
