@@ -290,26 +290,33 @@ static int do_raw_copy(struct arena *arena, struct hand *hand)
 	return ioctl(arena->iommufd, IOMMU_IOAS_COPY, &cmd) ? -errno : 0;
 }
 
-/* Addresses that come and go; each ends with memory at the same addresses */
+/*
+ * Memory that comes and goes, at the same addresses. They are never free: somebody
+ * else could get them, such as the module for its command page, which stays.
+ */
+static int map_over(struct arena *arena, int prot)
+{
+	return mmap(arena->va, LEN, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+		    -1, 0) == MAP_FAILED ? -errno : 0;
+}
+
 static int do_munmap(struct arena *arena, struct hand *hand)
 {
 	(void)hand;
-	munmap(arena->va, LEN);
-	return mmap(arena->va, LEN, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-		    0) == MAP_FAILED ? -errno : 0;
+	return map_over(arena, PROT_NONE) ?:
+	       map_over(arena, PROT_READ | PROT_WRITE);
 }
 
 static int do_mremap(struct arena *arena, struct hand *hand)
 {
-	void *va;
+	void *va = mremap(arena->va, LEN, LEN,
+			  MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
 
 	(void)hand;
-	va = mremap(arena->va, LEN, 2 * LEN, MREMAP_MAYMOVE);
 	if (va == MAP_FAILED)
-		return do_munmap(arena, hand);
-	munmap(va, 2 * LEN);
-	return do_munmap(arena, hand);
+		return -errno;
+	munmap(va, LEN);
+	return 0;
 }
 
 static int do_mprotect(struct arena *arena, struct hand *hand)
