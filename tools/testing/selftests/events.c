@@ -275,4 +275,29 @@ TEST_F(events, not_for_what_fails)
 	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, self->mdl));
 }
 
+/* After so many unmaps by others in an IOAS the module does not want to be called */
+#define CALLS 8
+
+/* Somebody clears the IOAS: what the module was not called for it finds by itself */
+TEST_F_TIMEOUT(events, come_late, 120)
+{
+	const struct env *env = &self->env;
+	struct pollfd poll_ctx = { .fd = env->ctx, .events = POLLIN };
+	__u64 iova[CALLS + 1] = {}, memory[CALLS + 1];
+	struct wddmcompat_event event;
+
+	for (int i = 0; i <= CALLS; i++)
+		ASSERT_EQ(0, wddm_map_all(env->ctx, env->adapter, self->mdl, 0,
+					  &iova[i], &memory[i]));
+	for (int i = 0; i <= CALLS; i++)
+		ASSERT_EQ(0, raw_unmap(env, iova[i], PAGES));
+	for (int i = 0; i <= CALLS; i++) {
+		ASSERT_EQ(1, poll(&poll_ctx, 1, 60000));
+		ASSERT_EQ(sizeof(event),
+			  read(env->ctx, &event, sizeof(event)));
+	}
+	for (int i = 0; i <= CALLS; i++)
+		EXPECT_EQ(REVOKED, unmap(env, memory[i]));
+}
+
 TEST_HARNESS_MAIN
