@@ -181,21 +181,6 @@ static void test_owned_pages_go(struct kunit *test)
 	}
 }
 
-/* 16 EiB are enough for everybody, but not for ever */
-static void test_no_addresses_left(struct kunit *test)
-{
-	struct page *page = new_page(test);
-	struct wddmcompat_mdl *last;
-
-	atomic64_set(&ctx->mdl_iova, U64_MAX - 4 * PAGE_SIZE + 1);
-	last = mdl_of_page(page);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(last));
-	KUNIT_EXPECT_EQ(test, PTR_ERR(mdl_of_page(page)), -ENOSPC);
-	KUNIT_EXPECT_EQ(test, PTR_ERR(mdl_of_page(page)), -ENOSPC);
-	KUNIT_EXPECT_EQ(test, wddmcompat_mdl_free(last), 0);
-	__free_page(page);
-}
-
 static void test_large_page(struct kunit *test)
 {
 	struct page *block = alloc_pages(GFP_KERNEL | __GFP_COMP, 4);
@@ -284,7 +269,6 @@ static struct kunit_case kernel_cases[] = {
 	KUNIT_CASE(test_slab_page),
 	KUNIT_CASE(test_page_is_returned),
 	KUNIT_CASE(test_owned_pages_go),
-	KUNIT_CASE(test_no_addresses_left),
 	KUNIT_CASE(test_large_page),
 	KUNIT_CASE(test_swapped_window),
 	KUNIT_CASE(test_window_is_fresh),
