@@ -251,6 +251,41 @@ TEST_F(revoke, many_mappings)
 }
 
 /* And each an MDL */
+/*
+ * The same with mappings that came after the module had let go of all that were there,
+ * while it still keeps count: the longer, the more is unmapped
+ */
+TEST_F(revoke, many_mappings_again)
+{
+	const struct env *env = &self->env;
+	enum { FEW = 9, NUM = 150 };
+	const long deadline = now_ms() + 4000;
+	const __u64 base = 0x20000000;
+	__u64 memory[NUM];
+	int num;
+
+	do {
+		num = now_ms() < deadline ? FEW : NUM;
+		for (int i = 0; i < num; i++) {
+			struct wddmcompat_map map = {
+				.flags = MAP_AT,
+				.adapter = env->adapter,
+				.mdl = self->mdl,
+				.num_pages = 1,
+				.iova = base + i * PAGE_SIZE,
+			};
+
+			ASSERT_EQ(0, wddm_map(env->ctx, &map));
+			memory[i] = map.out_memory;
+		}
+		EXPECT_EQ(0, raw_unmap(env, base, num));
+		for (int i = 0; i < num; i++)
+			ASSERT_EQ(REVOKED, unmap(env, memory[i]));
+	} while (num != NUM);
+	EXPECT_EQ(LIVE, unmap(env, self->memory));
+	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, self->mdl));
+}
+
 TEST_F(revoke, many_mdls)
 {
 	const struct env *env = &self->env;
