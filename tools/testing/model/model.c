@@ -32,6 +32,20 @@ int device;
 static struct run *current;
 static unsigned long operations_done;
 
+/**
+ * struct outcome - What has come of a kind of operation
+ * @done: It was done so often
+ * @refused: And failed as it should
+ */
+struct outcome {
+	unsigned long done;
+	unsigned long refused;
+};
+
+/* Of all processes, by code; and of the present operation not counted yet */
+static struct outcome *outcomes;
+static bool is_open;
+
 static void print_usage(FILE *out)
 {
 	fputs("usage: model [OPTION]...\n"
@@ -68,8 +82,23 @@ static const char *result_name(long result)
 	return result < 0 && result > -4096 ? strerrorname_np(-result) : "";
 }
 
+/* The first result of an operation is what counts */
+void count(long result)
+{
+	struct outcome *outcome = &outcomes[current->ops[current->at].code];
+
+	if (!is_open)
+		return;
+	is_open = false;
+	if (result < 0)
+		outcome->refused++;
+	else
+		outcome->done++;
+}
+
 void expect(const char *what, long want, long got)
 {
+	count(got);
 	if (want != got)
 		wrong("%s: %ld %s instead of %ld %s", what, got,
 		      result_name(got), want, result_name(want));
@@ -142,9 +171,11 @@ static void execute(struct run *run, const __u64 *seed)
 		alarm(STUCK);
 		if (seed)
 			op_generate(&run->ops[run->at]);
+		is_open = true;
 		op_execute(&run->ops[run->at]);
 		tally_add(TALLY_OPERATIONS, 1);
 	}
+	is_open = false;
 	finish(&env);
 	_exit(0);
 }
@@ -259,6 +290,14 @@ static bool run_seed(__u64 seed, unsigned long num, unsigned int test)
 	return good;
 }
 
+static void print_outcomes(void)
+{
+	for (unsigned int i = 0; op_name(i); i++)
+		if (outcomes[i].done || outcomes[i].refused)
+			printf("# %s: %lu done, %lu refused\n", op_name(i),
+			       outcomes[i].done, outcomes[i].refused);
+}
+
 static int run_seeds(__u64 seed, unsigned long operations, long seconds)
 {
 	const long deadline = now_ms() + seconds * 1000;
@@ -275,6 +314,7 @@ static int run_seeds(__u64 seed, unsigned long operations, long seconds)
 		if (!good)
 			break;
 	}
+	print_outcomes();
 	printf("1..%u\n# %lu operations\n", tests, operations_done);
 	return !good;
 }
@@ -359,6 +399,10 @@ int main(int argc, char **argv)
 			return opt == 'h' ? 0 : 2;
 		}
 	}
+	outcomes = mmap(NULL, OP_CODES * sizeof(*outcomes),
+			PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+			0);
+	CHECK(outcomes != MAP_FAILED);
 	tally_open("model");
 	puts("TAP version 13");
 	return path ? replay(path) : run_seeds(seed, operations, seconds);

@@ -184,6 +184,12 @@ struct adapter {
 	unsigned int calls;
 };
 
+/*
+ * After that many calls the module lets go of what it has pinned in an IOAS, and what
+ * comes then is loose, until it counts anew: see range.c
+ */
+#define CALLS_MAX 8
+
 /* What is known of a state that user space can ask for */
 enum known {
 	IS_LIVE,
@@ -367,6 +373,10 @@ static inline unsigned int ref_slot(__u64 arg, unsigned int num)
 	return (arg & 0xffff) % num;
 }
 
+/* More than there are kinds of operations */
+#define OP_CODES 256
+
+const char *op_name(unsigned int code);
 void op_generate(struct op *op);
 void op_execute(const struct op *op);
 void op_print(const struct op *op, char *buf, size_t size);
@@ -397,6 +407,9 @@ void truth_end(void);
 extern int device;
 noreturn void wrong(const char *fmt, ...);
 void expect(const char *what, long want, long got);
+
+/* What has come of the present operation, if nothing did before */
+void count(long result);
 void check_pins(void);
 
 /**

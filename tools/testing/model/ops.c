@@ -705,6 +705,12 @@ static const struct kind {
 /* A transfer takes as long as a thousand other operations */
 #define DMA_ONE_IN 4000
 
+/* NULL behind the last */
+const char *op_name(unsigned int code)
+{
+	return code < ARRAY_SIZE(kinds) ? kinds[code].name : NULL;
+}
+
 static int kind_of(const char *name)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++)

@@ -6,9 +6,6 @@
 
 #include "model.h"
 
-/* The module lets go of all pins in an IOAS after that many calls, see range.c */
-#define CALLS_MAX 8
-
 /* Where the module puts the first MDL: see context.c */
 #define MDL_IOVA_FIRST 0x100000
 

@@ -196,6 +196,8 @@ void do_dma(const __u64 *arg, unsigned int n)
 	area = area_find(seen, iova, iova);
 	if (area)
 		page = area_page(area, iova);
+	/* Refused is what the IOMMU has to block */
+	count(page ? 0 : -EFAULT);
 	if (arg[2] & 1)
 		check_write(iova, area, page);
 	else

@@ -646,6 +646,7 @@ static void mapping_made(struct context *ctx, struct mapping *mapping,
 		.first = in->first_page,
 		.num = num,
 		.flags = in->flags & MAP_WRITE,
+		.loose = adapter->calls >= CALLS_MAX,
 	};
 	adapter->mappings++;
 	mdl->mappings++;
