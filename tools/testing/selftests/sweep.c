@@ -19,7 +19,7 @@ static struct {
 	const char *injector;
 	unsigned int nth;
 	int rc;
-} where;
+} where = { "no sweep", "no injector", 0, 0 };
 
 void sure(bool so, const char *what, const char *file, int line)
 {
