@@ -494,6 +494,7 @@ static void ioas_watch_work(struct work_struct *work)
 	struct wddm_ioas *ioas = container_of(to_delayed_work(work),
 					      struct wddm_ioas, watch_work);
 	struct interval_tree_node *node, *next;
+	struct wddm_range *range;
 	bool again;
 
 	mutex_lock(&ioas->lock);
@@ -501,8 +502,8 @@ static void ioas_watch_work(struct work_struct *work)
 	for (node = interval_tree_iter_first(&ioas->ranges, 0, ULONG_MAX); node;
 	     node = next) {
 		next = interval_tree_iter_next(node, 0, ULONG_MAX);
-		again |= range_tighten(
-			container_of(node, struct wddm_range, node));
+		range = container_of(node, struct wddm_range, node);
+		again |= range_tighten(range);
 		cond_resched();
 	}
 	if (again) {

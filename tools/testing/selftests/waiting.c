@@ -131,7 +131,7 @@ static void finish(struct call *call)
 }
 
 /* The slot of a handle is used again, with the next generation */
-#define NEXT_GENERATION (1 << 24)
+#define NEXT_GENERATION 0x1000000
 
 TEST_F(waiting, handle_is_known_to_its_maker_only)
 {
