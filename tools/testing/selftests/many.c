@@ -14,7 +14,7 @@
 #include "tally.h"
 
 /* As many as a debug kernel has time for */
-#define MAPPINGS 20000
+#define MAPPINGS 5000
 
 /* Mappings have a free page between them, so that one can be told from the next */
 #define STRIDE (2 * PAGE_SIZE)
