@@ -482,7 +482,7 @@ TEST_F(ioctl, refuses_bad_memory)
 	((union command *)at_end)->size = variant->size + 1;
 	EXPECT_EQ(-EFAULT, wddm_ioctl(self->scene.ctx, variant->cmd, at_end));
 	((union command *)at_end)->size = UINT32_MAX;
-	EXPECT_EQ(-EFAULT, wddm_ioctl(self->scene.ctx, variant->cmd, at_end));
+	EXPECT_EQ(-E2BIG, wddm_ioctl(self->scene.ctx, variant->cmd, at_end));
 
 	/* It can be read, but the answer cannot be written */
 	if (!variant->no_output) {

@@ -298,6 +298,8 @@ TEST_F_TIMEOUT(events, come_late, 120)
 	}
 	for (int i = 0; i <= CALLS; i++)
 		EXPECT_EQ(REVOKED, unmap(env, memory[i]));
+	EXPECT_EQ(LIVE, unmap(env, self->memory));
+	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, self->mdl));
 }
 
 TEST_HARNESS_MAIN
