@@ -207,9 +207,10 @@ static bool memlock_is_back(void)
 	return !rc;
 }
 
+/* A context that was closed before the test began may have been on its way out then */
 static bool system_is_clean(const struct env *env)
 {
-	return !pins_since(env) && open_contexts() == env->users &&
+	return !pins_since(env) && open_contexts() <= env->users &&
 	       memlock_is_back();
 }
 
