@@ -346,6 +346,12 @@ void fake_restart(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, fake_start(&fake, 0, FAKE_DEVS), 0);
 }
 
+/* A device that no adapter has yet */
+struct device *fake_device(unsigned int number)
+{
+	return &edus[number].pdev->dev;
+}
+
 /* Are all devices as they were before they had an adapter? */
 bool fake_is_detached(void)
 {

@@ -110,6 +110,7 @@ int __must_check fake_start(struct fake_miniport *miniport, unsigned int first,
 			    unsigned int num);
 void fake_stop(struct fake_miniport *miniport);
 void fake_restart(struct kunit *test);
+struct device *fake_device(unsigned int number);
 bool fake_is_detached(void);
 
 /* What can be counted */
