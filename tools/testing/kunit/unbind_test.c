@@ -170,8 +170,8 @@ static void test_remove(struct kunit *test)
 }
 
 static struct kunit_case unbind_cases[] = {
-	KUNIT_CASE(test_unbind),
-	KUNIT_CASE(test_remove),
+	KUNIT_CASE_SLOW(test_unbind),
+	KUNIT_CASE_SLOW(test_remove),
 	{}
 };
 

@@ -610,7 +610,6 @@ static bool nothing_is_left(struct storm *storm)
 {
 	return is_so(pinned_pages() == storm->pins, "pins are back") &
 	       is_so(contexts_are_closed(storm), "contexts are closed") &
-	       is_so(ioas_is_empty(storm), "the IOAS is empty") &
 	       is_so(next_id(storm) == storm->next_id, "no object is left") &
 	       is_so(memlock_is_back(storm), "the charge is back") &
 	       is_so(own_context_works(storm), "our own context works");
@@ -732,8 +731,10 @@ static bool kill_one(struct storm *storm, const struct kind *kind, enum step aim
 	tally_add(TALLY_OPERATIONS, atomic_exchange(&board->done, 0));
 	refused = take_over(socks[0]);
 	close(socks[0]);
+	/* At once, because the next victim may unmap everything */
 	return is_so(came, "the victim came to its end") &
-	       is_so(refused, "contexts of the dead are refused");
+	       is_so(refused, "contexts of the dead are refused") &
+	       is_so(ioas_is_empty(storm), "the IOAS is empty");
 }
 
 /* Each step in turn, until it is enough */
