@@ -130,6 +130,41 @@ static __u64 any_object(const struct context *ctx, char letter)
 	return REF(letter, first);
 }
 
+static bool has_any(const struct context *ctx, char letter)
+{
+	for (unsigned int i = 0; i < object_slots(letter); i++)
+		if (object_at(letter, i)->ctx == ctx)
+			return true;
+	return false;
+}
+
+/* Mostly one in which something can be mapped */
+static __u64 any_ready_ctx(void)
+{
+	__u64 ctx = any_ctx();
+
+	for (int i = 0; i < CONTEXTS && !one_in(20); i++) {
+		if (has_any(&state.ctx[ctx], 'a') &&
+		    has_any(&state.ctx[ctx], 'd'))
+			break;
+		ctx = (ctx + 1) % CONTEXTS;
+	}
+	return ctx;
+}
+
+/* Mostly one that has an object of this type */
+static __u64 any_ctx_with(char letter)
+{
+	__u64 ctx = any_ctx();
+
+	for (int i = 0; i < CONTEXTS && !one_in(20); i++) {
+		if (has_any(&state.ctx[ctx], letter))
+			break;
+		ctx = (ctx + 1) % CONTEXTS;
+	}
+	return ctx;
+}
+
 static __u64 any_adapter(const struct context *ctx)
 {
 	return any_object(ctx, 'a');
@@ -363,7 +398,7 @@ static void make_create(struct op *op)
 
 static void make_destroy(struct op *op)
 {
-	__u64 ctx = any_ctx();
+	__u64 ctx = any_ctx_with('a');
 
 	put(op, ctx);
 	put(op, any_adapter(&state.ctx[ctx]));
@@ -387,7 +422,7 @@ static void make_lock(struct op *op)
 
 static void make_unlock(struct op *op)
 {
-	__u64 ctx = any_ctx();
+	__u64 ctx = any_ctx_with('d');
 
 	put(op, ctx);
 	put(op, any_mdl(&state.ctx[ctx]));
@@ -396,7 +431,7 @@ static void make_unlock(struct op *op)
 
 static void make_map(struct op *op)
 {
-	__u64 ctx = any_ctx(), adapter = any_adapter(&state.ctx[ctx]);
+	__u64 ctx = any_ready_ctx(), adapter = any_adapter(&state.ctx[ctx]);
 	__u64 mdl = any_mdl(&state.ctx[ctx]);
 	unsigned long pages = is_ref(mdl, 'd') ?
 			state.mdl[ref_slot(mdl, MDLS)].num_pages ?: 1 : 1;
@@ -437,7 +472,7 @@ static void put_unmap(struct op *op, const struct context *ctx)
 
 static void make_unmap(struct op *op)
 {
-	__u64 ctx = any_ctx();
+	__u64 ctx = any_ctx_with('m');
 
 	put(op, ctx);
 	put_unmap(op, &state.ctx[ctx]);
@@ -459,7 +494,7 @@ static void make_batch(struct op *op)
 {
 	const __u64 cmds[] = { WDDMCOMPAT_CMD_MDL_LOCK, WDDMCOMPAT_CMD_MAP,
 			       WDDMCOMPAT_CMD_UNMAP };
-	__u64 ctx = any_ctx(), cmd = cmds[random_below(3)];
+	__u64 ctx = any_ready_ctx(), cmd = cmds[random_below(3)];
 	const struct context *it = &state.ctx[ctx];
 	bool many = cmd != WDDMCOMPAT_CMD_MDL_LOCK && one_in(4);
 	unsigned int num = many ? 1 : random_below(7);
@@ -741,6 +776,27 @@ static int missing(void)
 	return -ENOENT;
 }
 
+static bool are_fewer(char letter, unsigned int limit)
+{
+	unsigned int num = 0;
+
+	for (unsigned int i = 0; i < object_slots(letter); i++)
+		num += !!object_at(letter, i)->ctx;
+	return num < limit;
+}
+
+/* Rather make something than end it, while there is little */
+static int balanced(int code)
+{
+	if (code == kind_of("destroy") && are_fewer('a', ADAPTERS / 2))
+		return one_in(4) ? code : kind_of("create");
+	if (code == kind_of("unlock") && are_fewer('d', MDLS * 2 / 3))
+		return one_in(4) ? code : kind_of("lock");
+	if (code == kind_of("unmap") && are_fewer('m', 32))
+		return one_in(4) ? code : kind_of("map");
+	return code;
+}
+
 void op_generate(struct op *op)
 {
 	unsigned int total = 0, code = 0;
@@ -753,6 +809,7 @@ void op_generate(struct op *op)
 	pick = random_below(total);
 	while (pick >= kinds[code].weight)
 		pick -= kinds[code++].weight;
+	code = balanced(code);
 	need = one_in(4) ? missing() : -ENOENT;
 	if (need >= 0)
 		code = need;

@@ -1213,6 +1213,7 @@ void do_events(const __u64 *arg, unsigned int n)
 	}
 	if (got <= 0 || got % sizeof(*events))
 		wrong("events: %zd from read", got);
+	count(0);
 	num = got / sizeof(*events);
 	if (num > room || num < (min < room ? min : room) || num > max)
 		wrong("events: %u instead of %u to %u", num, min, max);
