@@ -554,7 +554,7 @@ FIXTURE_VARIANT_ADD(fail_nth, lock_page)
 	.entry.prepare = want_page,
 	.entry.call = do_lock,
 	.entry.undo = undo_lock,
-	.entry.also = EINVAL,
+	.entry.also = ESTALE,
 };
 
 FIXTURE_VARIANT_ADD(fail_nth, lock_read_only)
@@ -563,7 +563,7 @@ FIXTURE_VARIANT_ADD(fail_nth, lock_read_only)
 	.entry.prepare = want_read_only,
 	.entry.call = do_lock,
 	.entry.undo = undo_lock,
-	.entry.also = EINVAL,
+	.entry.also = ESTALE,
 };
 
 FIXTURE_VARIANT_ADD(fail_nth, lock_huge)
@@ -572,7 +572,7 @@ FIXTURE_VARIANT_ADD(fail_nth, lock_huge)
 	.entry.prepare = want_huge,
 	.entry.call = do_lock,
 	.entry.undo = undo_lock,
-	.entry.also = EINVAL,
+	.entry.also = ESTALE,
 };
 
 FIXTURE_VARIANT_ADD(fail_nth, lock_shared)
@@ -581,7 +581,7 @@ FIXTURE_VARIANT_ADD(fail_nth, lock_shared)
 	.entry.prepare = want_shared,
 	.entry.call = do_lock,
 	.entry.undo = undo_lock,
-	.entry.also = EINVAL,
+	.entry.also = ESTALE,
 };
 
 FIXTURE_VARIANT_ADD(fail_nth, lock_chain)
@@ -590,7 +590,7 @@ FIXTURE_VARIANT_ADD(fail_nth, lock_chain)
 	.entry.prepare = want_chain,
 	.entry.call = do_lock,
 	.entry.undo = undo_lock,
-	.entry.also = EINVAL,
+	.entry.also = ESTALE,
 };
 
 FIXTURE_VARIANT_ADD(fail_nth, lock_long_chain)
@@ -599,7 +599,7 @@ FIXTURE_VARIANT_ADD(fail_nth, lock_long_chain)
 	.entry.prepare = want_long_chain,
 	.entry.call = do_lock,
 	.entry.undo = undo_lock,
-	.entry.also = EINVAL,
+	.entry.also = ESTALE,
 	.entry.step = 17,
 };
 
@@ -710,7 +710,7 @@ FIXTURE_VARIANT_ADD(fail_nth, batch_lock)
 	.entry.call = batch_lock,
 	.entry.settle = settle_batch_lock,
 	.entry.undo = undo_batch_lock,
-	.entry.also = EINVAL,
+	.entry.also = ESTALE,
 };
 
 FIXTURE_VARIANT_ADD(fail_nth, batch_map)
