@@ -117,6 +117,7 @@ int write_number(const char *path, long number)
 long pinned_pages(void)
 {
 	long pinned = 0, value;
+	int found = 0;
 	char name[64];
 	FILE *file;
 
@@ -126,12 +127,17 @@ long pinned_pages(void)
 	if (!file)
 		give_up("vmstat");
 	while (fscanf(file, "%63s %ld", name, &value) == 2) {
-		if (!strcmp(name, "nr_foll_pin_acquired"))
+		if (!strcmp(name, "nr_foll_pin_acquired")) {
 			pinned += value;
-		else if (!strcmp(name, "nr_foll_pin_released"))
+			found++;
+		} else if (!strcmp(name, "nr_foll_pin_released")) {
 			pinned -= value;
+			found++;
+		}
 	}
 	fclose(file);
+	if (found != 2)
+		give_up("nr_foll_pin");
 	return pinned;
 }
 
