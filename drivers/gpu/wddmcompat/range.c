@@ -487,7 +487,8 @@ void wddm_ranges_unmapped(void *data, unsigned long iova, unsigned long length)
 
 /*
  * Look after loose ranges, again and again until nobody has unmapped anything and no
- * mapping is loose
+ * mapping is loose. Looking keeps those who unmap waiting, and there may be a lot to look
+ * at: so it takes no more than a third of the time.
  */
 static void ioas_watch_work(struct work_struct *work)
 {
@@ -495,9 +496,11 @@ static void ioas_watch_work(struct work_struct *work)
 					      struct wddm_ioas, watch_work);
 	struct interval_tree_node *node, *next;
 	struct wddm_range *range;
+	unsigned long start;
 	bool again;
 
 	mutex_lock(&ioas->lock);
+	start = jiffies;
 	again = ioas->watch_calls;
 	for (node = interval_tree_iter_first(&ioas->ranges, 0, ULONG_MAX); node;
 	     node = next) {
@@ -508,6 +511,7 @@ static void ioas_watch_work(struct work_struct *work)
 	}
 	if (again) {
 		ioas->watch_calls = 0;
+		ioas->watch_delay = max(ioas->watch_delay, jiffies - start);
 		ioas->watch_delay = min(2 * ioas->watch_delay, WATCH_DELAY_MAX);
 		queue_delayed_work(ioas->iommufd->wq, &ioas->watch_work,
 				   ioas->watch_delay);
