@@ -402,6 +402,44 @@ TEST_F(lifetime, revoked_by_another_process)
 	EXPECT_EQ(REVOKED, wddm_unlock(env->ctx, self->mdl));
 }
 
+/* Address spaces that the kernel has not freed yet */
+static long address_spaces(void)
+{
+	long active = -1;
+	char line[256];
+	FILE *file;
+
+	become_root();
+	file = fopen("/proc/slabinfo", "re");
+	become_user();
+	while (file && fgets(line, sizeof(line), file))
+		sscanf(line, "mm_struct %ld", &active);
+	if (file)
+		fclose(file);
+	return active;
+}
+
+static int open_and_exit(int sock, void *arg)
+{
+	(void)sock;
+	(void)arg;
+	CHECK(open_context() >= 0);
+	return 0;
+}
+
+/* Far more than are freed a little later, or counted inexactly */
+#define OWNERS 400
+
+TEST_F_TIMEOUT(lifetime, no_address_space_is_kept, 120)
+{
+	const long before = address_spaces();
+
+	ASSERT_LT(0, before);
+	for (int i = 0; i < OWNERS; i++)
+		ASSERT_EQ(0, in_child(open_and_exit, NULL));
+	EXPECT_GT(before + OWNERS / 2, address_spaces());
+}
+
 TEST_F(lifetime, module_stays_while_in_use)
 {
 	const long refs = read_number("/sys/module/wddmcompat/refcnt");
