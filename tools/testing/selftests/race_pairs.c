@@ -61,6 +61,7 @@ enum effect {
 	TAKES_MEMORY = 1 << 15,
 	READS_EVENTS = 1 << 16,
 	DETACHES = 1 << 17,
+	LOCKS = 1 << 18,
 };
 
 struct arena;
@@ -358,7 +359,7 @@ static int do_detach(struct arena *arena, struct hand *hand)
 		  ENDS_BUSY_ADAPTER | CLOSES_CONTEXT)
 
 static const struct op ops[] = {
-	{ "lock", do_lock, {}, 0, 0 },
+	{ "lock", do_lock, {}, 0, LOCKS },
 	{ "unlock", do_unlock, {}, MDL, ENDS_MDL },
 	{ "unlock busy", do_unlock, { -EBUSY }, BUSY_MDL, ENDS_BUSY_MDL },
 	{ "map", do_map, {}, 0, USES_MDL | USES_ADAPTER },
@@ -450,6 +451,8 @@ static const struct rule rules[] = {
 	{ do_raw_unmap_all, TAKES_FIXED_IOVA | UNMAPS_FIXED, -EBUSY },
 	{ do_raw_unmap_all, TAKES_MAPPED_IOVA | USES_MDL, -EBUSY },
 	{ do_raw_unmap_all, CLOSES_IOMMUFD, -EBADF },
+	/* An area that is on its way in or out */
+	{ do_raw_unmap_mdls, LOCKS | ENDS_MDL, -EBUSY },
 	/* The IOAS goes with its context */
 	{ do_raw_unmap_mdls, CLOSES_CONTEXT, -ENOENT },
 	{ do_raw_unmap_mdls, CLOSES_IOMMUFD, -EBADF },
