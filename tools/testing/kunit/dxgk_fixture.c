@@ -442,6 +442,22 @@ unsigned int fake_log_count(const char *what)
 	return count;
 }
 
+/* The first of these lines, by number; UINT_MAX if there is none */
+unsigned int fake_log_line(const char *what)
+{
+	struct kmsg_dump_iter iter = kmsg;
+	unsigned int number = 0;
+	char line[256];
+	size_t length;
+
+	while (kmsg_dump_get_line(&iter, false, line, sizeof(line), &length)) {
+		if (strnstr(line, what, length))
+			return number;
+		number++;
+	}
+	return UINT_MAX;
+}
+
 /* Address spaces of users: kunit_vm_mmap() has one for each test only */
 
 struct mm_struct *fake_mm_new(struct kunit *test)

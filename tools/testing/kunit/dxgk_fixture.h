@@ -117,6 +117,7 @@ bool fake_is_detached(void);
 long fake_pins(void);
 void fake_log_begin(void);
 unsigned int fake_log_count(const char *what);
+unsigned int fake_log_line(const char *what);
 
 /* Address spaces of users */
 struct mm_struct *fake_mm_new(struct kunit *test);

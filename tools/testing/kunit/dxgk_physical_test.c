@@ -938,6 +938,12 @@ static void test_adapter_stops(struct kunit *test)
 
 	fake_stop(&fake);
 	fake.leaks = 1;
+	/* What depends on it goes before it */
+	KUNIT_EXPECT_LT(test, fake_log_line("leaked: address descriptor list"),
+			fake_log_line("leaked: opened physical memory object"));
+	KUNIT_EXPECT_LT(test,
+			fake_log_line("leaked: opened physical memory object"),
+			fake_log_line("leaked: physical memory object"));
 	KUNIT_EXPECT_FALSE(test, exists(object.physical));
 	KUNIT_EXPECT_FALSE(test, is_open(object.opened));
 	KUNIT_EXPECT_FALSE(test, is_open(opened));
