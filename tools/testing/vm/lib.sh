@@ -33,3 +33,8 @@ lock() {
 
 # These scripts also run from make, whose flags and variables are not meant for the builds they start.
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES KBUILD_OUTPUT O ARCH CROSS_COMPILE
+
+# What all self-tests need: two edu devices that send any address, in slots, and one that sends QEMU's default of 28 bits
+# shellcheck disable=SC2034,SC2054 # for who sources this; these commas are QEMU's
+selftest_devices=(--edu 2 --edu-hotplug --qemu -device --qemu pcie-root-port,id=few,chassis=9,slot=9
+	--qemu -device --qemu edu,bus=few)
