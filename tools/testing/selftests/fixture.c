@@ -100,17 +100,25 @@ long read_number(const char *path)
 	return n > 0 ? strtol(buf, NULL, 0) : -EIO;
 }
 
-int write_number(const char *path, long number)
+int write_text(const char *path, const char *text)
 {
 	int fd, rc;
 
 	become_root();
 	fd = open(path, O_WRONLY | O_CLOEXEC);
-	rc = fd < 0 || dprintf(fd, "%ld\n", number) < 0 ? -errno : 0;
+	rc = fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
 	become_user();
 	if (fd >= 0)
 		close(fd);
 	return rc;
+}
+
+int write_number(const char *path, long number)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%ld\n", number);
+	return write_text(path, text);
 }
 
 /* The counters are kept for each CPU and not added up unless asked */

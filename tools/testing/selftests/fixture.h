@@ -114,9 +114,10 @@ bool pins_are_back(const struct env *env);
 /* The file of some memory has neither pins nor writable mappings */
 bool memory_is_free(int memfd);
 
-/* Numbers from files like those in /proc/sys, or a negative errno */
+/* Files like those in /proc/sys, as root. A negative errno if it cannot be done */
 long read_number(const char *path);
 int write_number(const char *path, long number);
+int write_text(const char *path, const char *text);
 
 /*
  * Anonymous memory, populated; a transparent huge page and a small one behind it;

@@ -520,24 +520,15 @@ TEST_F(limits, device_with_few_address_bits)
 #define CGROUPS "/tmp/cgroups"
 #define CGROUP CGROUPS "/limits"
 
-static int write_text(const char *path, const char *text)
-{
-	const int fd = open(path, O_WRONLY);
-	const ssize_t n = write(fd, text, strlen(text));
-
-	close(fd);
-	return n == (ssize_t)strlen(text) ? 0 : -EIO;
-}
-
 static void join_cgroup(void)
 {
 	become_root();
 	CHECK(!mkdir(CGROUPS, 0755));
 	CHECK(!mount("cgroup2", CGROUPS, "cgroup2", 0, NULL));
-	CHECK(!write_text(CGROUPS "/cgroup.subtree_control", "+memory"));
 	CHECK(!mkdir(CGROUP, 0755));
-	CHECK(!write_text(CGROUP "/cgroup.procs", "0"));
 	become_user();
+	CHECK(!write_text(CGROUPS "/cgroup.subtree_control", "+memory"));
+	CHECK(!write_text(CGROUP "/cgroup.procs", "0"));
 }
 
 /* Its last member may have exited this very moment */

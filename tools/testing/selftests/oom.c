@@ -21,19 +21,6 @@
 /* Objects that are made to be counted */
 #define OBJECTS 1024
 
-static int write_text(const char *path, const char *text)
-{
-	int fd, rc;
-
-	become_root();
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	rc = fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	become_user();
-	if (fd >= 0)
-		close(fd);
-	return rc;
-}
-
 /* A number that stands behind a word in a file of the group */
 static long group_number(const char *file, const char *word)
 {
@@ -74,7 +61,7 @@ FIXTURE_SETUP(oom)
 {
 	ASSERT_EQ(0, env_open(&self->env));
 	become_root();
-	mkdir(CGROUPS, 0755);
+	ASSERT_EQ(0, mkdir(CGROUPS, 0755));
 	ASSERT_EQ(0, mount("none", CGROUPS, "cgroup2", 0, NULL));
 	become_user();
 	ASSERT_EQ(0, write_text(CGROUPS "/cgroup.subtree_control", "+memory"));
@@ -104,6 +91,7 @@ FIXTURE_TEARDOWN(oom)
 	become_root();
 	EXPECT_EQ(0, rmdir(GROUP));
 	EXPECT_EQ(0, umount(CGROUPS));
+	EXPECT_EQ(0, rmdir(CGROUPS));
 	become_user();
 	EXPECT_TRUE(env_close(&self->env));
 }

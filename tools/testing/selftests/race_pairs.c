@@ -452,7 +452,7 @@ static const struct rule rules[] = {
 	{ do_raw_unmap_all, TAKES_MAPPED_IOVA | USES_MDL, -EBUSY },
 	{ do_raw_unmap_all, CLOSES_IOMMUFD, -EBADF },
 	/* An area that is on its way in or out */
-	{ do_raw_unmap_mdls, LOCKS | ENDS_MDL, -EBUSY },
+	{ do_raw_unmap_mdls, LOCKS | ENDS_MDL | REVOKES_MDLS, -EBUSY },
 	/* The IOAS goes with its context */
 	{ do_raw_unmap_mdls, CLOSES_CONTEXT, -ENOENT },
 	{ do_raw_unmap_mdls, CLOSES_IOMMUFD, -EBADF },

@@ -489,16 +489,9 @@ static int unload_client(void)
 static int hold(int iommufd, __u32 ioas)
 {
 	char line[32];
-	int fd, rc;
 
 	snprintf(line, sizeof(line), "%d %u\n", iommufd, ioas);
-	become_root();
-	fd = open(CLIENT_HOLD, O_WRONLY | O_CLOEXEC);
-	rc = fd < 0 || write(fd, line, strlen(line)) < 0 ? -errno : 0;
-	become_user();
-	if (fd >= 0)
-		close(fd);
-	return rc;
+	return write_text(CLIENT_HOLD, line);
 }
 
 /* Lets the kernel module in on everything it has */

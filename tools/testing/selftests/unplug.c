@@ -30,20 +30,6 @@
 /* How long a device may take to come or go. A busy host is slow */
 #define PATIENCE_MS 60000
 
-/* What files like those in /sys understand. 0 or -errno */
-static int write_text(const char *path, const char *text)
-{
-	int fd, rc;
-
-	become_root();
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	rc = fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	become_user();
-	if (fd >= 0)
-		close(fd);
-	return rc;
-}
-
 /**
  * struct device - A PCI device by its address
  * @address: Such as 0000:01:00.0
