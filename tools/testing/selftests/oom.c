@@ -20,6 +20,7 @@
 
 /* Objects that are made to be counted */
 #define OBJECTS 1024
+#define CONTEXTS 64
 
 /* A number that stands behind a word in a file of the group */
 static long group_number(const char *file, const char *word)
@@ -49,6 +50,12 @@ static long kernel_bytes(void)
 
 	munmap(anon_pages(1024), enough);
 	return group_number("memory.stat", "kernel");
+}
+
+/* The part of that which it has as whole pages */
+static long kernel_page_bytes(void)
+{
+	return kernel_bytes() - group_number("memory.stat", "slab");
 }
 
 FIXTURE(oom)
@@ -144,6 +151,7 @@ TEST_F_TIMEOUT(oom, owner_is_killed, 120)
  * @raw_copies: The same copied with iommufd
  * @adapters: Adapters
  * @array: An MDL of 8192 pages
+ * @pages: Whole pages for contexts
  */
 struct charge {
 	long mdls;
@@ -152,6 +160,7 @@ struct charge {
 	long raw_copies;
 	long adapters;
 	long array;
+	long pages;
 };
 
 static int raw_copy(const struct env *env, __u64 from)
@@ -166,6 +175,21 @@ static int raw_copy(const struct env *env, __u64 from)
 	};
 
 	return ioctl(env->iommufd, IOMMU_IOAS_COPY, &cmd) ? -errno : 0;
+}
+
+static long measure_contexts(const struct env *env)
+{
+	int ctxs[CONTEXTS];
+	long before = kernel_page_bytes(), pages;
+
+	for (int i = 0; i < CONTEXTS; i++) {
+		ctxs[i] = open_context();
+		CHECK(!wddm_bind(ctxs[i], env->iommufd, NULL));
+	}
+	pages = kernel_page_bytes() - before;
+	for (int i = 0; i < CONTEXTS; i++)
+		close(ctxs[i]);
+	return pages;
 }
 
 static void measure(struct env *env, struct charge *charge)
@@ -215,6 +239,7 @@ static void measure(struct env *env, struct charge *charge)
 	CHECK(!wddm_lock(env->ctx, va, 8192 * PAGE_SIZE, 0, &array));
 	charge->array = kernel_bytes() - before;
 	CHECK(wddm_unlock(env->ctx, array) == LIVE);
+	charge->pages = measure_contexts(env);
 }
 
 static int charged_child(int sock, void *arg)
@@ -246,13 +271,15 @@ TEST_F_TIMEOUT(oom, objects_are_charged, 120)
 	ASSERT_EQ((ssize_t)sizeof(charge), read(sock, &charge, sizeof(charge)));
 	EXPECT_EQ(0, wait_for(pid));
 	close(sock);
-	TH_LOG("%d MDLs %ld, raw %ld; mappings %ld, raw %ld; adapters %ld; array %ld",
+	TH_LOG("%d MDLs %ld, raw %ld; mappings %ld, raw %ld; adapters %ld; array %ld; pages %ld",
 	       OBJECTS, charge.mdls, charge.raw_maps, charge.mappings,
-	       charge.raw_copies, charge.adapters, charge.array);
+	       charge.raw_copies, charge.adapters, charge.array, charge.pages);
 	EXPECT_LE(charge.raw_maps + OBJECTS * 256, charge.mdls);
 	EXPECT_LE(charge.raw_copies + OBJECTS * 256, charge.mappings);
 	EXPECT_LE(OBJECTS * 512, charge.adapters);
 	EXPECT_LE(8192 * 16, charge.array);
+	/* A command page with the owner, one with the carrier; others may go meanwhile */
+	EXPECT_LE((CONTEXTS * 2 - 8) * (long)PAGE_SIZE, charge.pages);
 }
 
 /* No more than it has now, or as much as it likes */
