@@ -25,8 +25,8 @@
 #define OUTPUT "/tmp/soak.log"
 #define ARGS_MAX 6
 
-/* How long a program may take before it counts as stuck */
-#define STUCK_MS (900 * 1000)
+/* How long a program may say nothing before it counts as stuck */
+#define STUCK_MS (600 * 1000)
 
 /* How long pins may stay when their holders are gone */
 #define SETTLE_MS (10 * 1000)
@@ -149,14 +149,26 @@ static pid_t run(const char *const words[ARGS_MAX])
 	return 0;
 }
 
-/* Whether it has ended as it should, in time */
+static off_t output_size(void)
+{
+	struct stat st;
+
+	return stat(OUTPUT, &st) ? 0 : st.st_size;
+}
+
+/* Whether it has ended as it should, and never got stuck */
 static bool await(pid_t pid, const char *name)
 {
-	const long deadline = now_ms() + STUCK_MS;
+	long last_word = now_ms();
+	off_t size = 0;
 	int status;
 
 	while (!waitpid(pid, &status, WNOHANG)) {
-		if (now_ms() > deadline) {
+		if (size != output_size()) {
+			size = output_size();
+			last_word = now_ms();
+		}
+		if (now_ms() - last_word > STUCK_MS) {
 			printf("# %s is stuck\n", name);
 			return false;
 		}
