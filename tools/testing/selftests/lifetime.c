@@ -420,22 +420,27 @@ static long address_spaces(void)
 	return active;
 }
 
-static int open_and_exit(int sock, void *arg)
+static long open_files(void)
+{
+	return read_number("/proc/sys/fs/file-nr");
+}
+
+static int bind_and_exit(int sock, void *arg)
 {
 	(void)sock;
 	(void)arg;
-	CHECK(open_context() >= 0);
+	CHECK(!wddm_bind(open_context(), open_iommufd(), NULL));
 	return 0;
 }
 
 #define OWNERS 64
 
 /* Some others come and go meanwhile, and some go late */
-static bool are_few(long address_spaces_before)
+static bool are_few(long (*count)(void), long before)
 {
 	const long deadline = now_ms() + 20000;
 
-	while (address_spaces() - address_spaces_before > OWNERS / 2) {
+	while (count() - before > OWNERS / 2) {
 		if (now_ms() > deadline)
 			return false;
 		usleep(100000);
@@ -443,14 +448,16 @@ static bool are_few(long address_spaces_before)
 	return true;
 }
 
-TEST_F_TIMEOUT(lifetime, no_address_space_is_kept, 120)
+TEST_F_TIMEOUT(lifetime, nothing_of_an_owner_is_kept, 120)
 {
-	const long before = address_spaces();
+	const long files = open_files(), spaces = address_spaces();
 
-	ASSERT_LT(0, before);
+	ASSERT_LT(0, files);
+	ASSERT_LT(0, spaces);
 	for (int i = 0; i < OWNERS; i++)
-		ASSERT_EQ(0, in_child(open_and_exit, NULL));
-	EXPECT_TRUE(are_few(before));
+		ASSERT_EQ(0, in_child(bind_and_exit, NULL));
+	EXPECT_TRUE(are_few(open_files, files));
+	EXPECT_TRUE(are_few(address_spaces, spaces));
 }
 
 TEST_F(lifetime, module_stays_while_in_use)
