@@ -16,9 +16,6 @@
 #include "sweep.h"
 #include "tally.h"
 
-/* Where mappings at a chosen address are */
-#define FIXED_IOVA 0x40000000ULL
-
 /* Locking */
 
 static void want_page(struct scene *s)
@@ -467,6 +464,57 @@ static void finish_event(struct scene *s)
 
 /* The table */
 
+/*
+ * Handles, of a context whose table has no room: what allocates one first needs another
+ * node of the tree. A table keeps the nodes that it has, so each time with a new one.
+ */
+
+#define NODE_SLOTS 64
+
+static void fill_node(struct scene *s)
+{
+	__u64 adapter;
+
+	bind_new(s);
+	for (int i = 1; i < NODE_SLOTS; i++)
+		SURE(!wddm_adapter_create(s->ctx, s->env->ioas, &adapter));
+	s->node_adapter = adapter;
+	SURE(!wddm_lock(s->ctx, s->va, PAGE_SIZE, MDL_WRITE, &s->node_mdl));
+}
+
+static int node_adapter_create(struct scene *s)
+{
+	return wddm_adapter_create(s->ctx, s->env->ioas, &s->told);
+}
+
+static void undo_node_adapter_create(struct scene *s)
+{
+	SURE(!wddm_adapter_destroy(s->ctx, s->told));
+}
+
+static int node_lock(struct scene *s)
+{
+	return wddm_lock(s->ctx, s->va, PAGE_SIZE, MDL_WRITE, &s->told);
+}
+
+static void undo_node_lock(struct scene *s)
+{
+	SURE(wddm_unlock(s->ctx, s->told) == LIVE);
+}
+
+static int node_map(struct scene *s)
+{
+	__u64 iova = FIXED_IOVA;
+
+	return wddm_map_all(s->ctx, s->node_adapter, s->node_mdl,
+			    MAP_WRITE | MAP_AT, &iova, &s->told);
+}
+
+static void undo_node_map(struct scene *s)
+{
+	SURE(wddm_unmap(s->ctx, s->node_adapter, s->told) == LIVE);
+}
+
 FIXTURE(fail_nth)
 {
 	struct env env;
@@ -546,6 +594,34 @@ FIXTURE_VARIANT_ADD(fail_nth, adapter_destroy)
 	.entry.call = adapter_destroy,
 	.entry.undo = create_adapter,
 	.entry.finish = undo_adapter_create,
+};
+
+FIXTURE_VARIANT_ADD(fail_nth, adapter_create_node)
+{
+	.entry.name = "adapter_create_node",
+	.entry.prepare = fill_node,
+	.entry.call = node_adapter_create,
+	.entry.undo = undo_node_adapter_create,
+	.entry.finish = close_second,
+};
+
+FIXTURE_VARIANT_ADD(fail_nth, lock_node)
+{
+	.entry.name = "lock_node",
+	.entry.prepare = fill_node,
+	.entry.call = node_lock,
+	.entry.undo = undo_node_lock,
+	.entry.finish = close_second,
+	.entry.also = ESTALE,
+};
+
+FIXTURE_VARIANT_ADD(fail_nth, map_node)
+{
+	.entry.name = "map_node",
+	.entry.prepare = fill_node,
+	.entry.call = node_map,
+	.entry.undo = undo_node_map,
+	.entry.finish = close_second,
 };
 
 FIXTURE_VARIANT_ADD(fail_nth, lock_page)

@@ -28,6 +28,8 @@
  * @unmaps: The same
  * @results: What came of them
  * @ctx: Another context, or -1
+ * @node_adapter: An adapter of that
+ * @node_mdl: An MDL of that
  * @ioas: Another IOAS
  * @adapter: Another adapter
  */
@@ -48,6 +50,8 @@ struct scene {
 	struct wddmcompat_unmap unmaps[SCENE_BATCH];
 	__s32 results[SCENE_BATCH];
 	int ctx;
+	__u64 node_adapter;
+	__u64 node_mdl;
 	__u32 ioas;
 	__u64 adapter;
 };

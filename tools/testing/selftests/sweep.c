@@ -249,7 +249,7 @@ void sweep(struct scene *s, const struct entry *entry,
 	where.entry = entry->name;
 	where.injector = injector->name;
 	sweep_point(s, entry, injector, 0, &swept);
-	for (nth = 1; free < FREE_TIMES; nth += step) {
+	for (nth = 1; free < FREE_TIMES; nth += nth < 2 * step ? 1 : step) {
 		free = sweep_point(s, entry, injector, nth, &swept) ? 0 :
 								      free + 1;
 		tally_add(TALLY_OPERATIONS, 1);

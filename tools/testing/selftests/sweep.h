@@ -23,8 +23,8 @@
  * @undo: The inverse of the call; it is as before, then
  * @finish: The inverse of @prepare, or NULL
  * @also: An errno besides ENOMEM and EFAULT that the call may fail with
- * @step: Which points: every one, unless the call does the same to many: then every
- *        @step-th, which comes to be each of them once
+ * @step: Which points: every one, unless the call does the same to many: then, behind
+ *        the first, every @step-th, which comes to be each of them once
  */
 struct entry {
 	const char *name;
