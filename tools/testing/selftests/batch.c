@@ -199,6 +199,14 @@ TEST_F(batch, refused)
 		WDDMCOMPAT_CMD_BATCH, WDDMCOMPAT_CMD_BATCH + 1, 0xff,
 		UINT32_MAX, WDDMCOMPAT_MAP,
 	};
+	/* Of an entry: too short, not aligned, longer than any can be */
+	const __u32 sizes[] = {
+		0,
+		sizeof(self->locks[0]) - 1,
+		sizeof(self->locks[0]) + 4,
+		PAGE_SIZE + 8,
+		UINT32_MAX - 7,
+	};
 	struct wddmcompat_batch cmd;
 
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
@@ -210,12 +218,11 @@ TEST_F(batch, refused)
 				 WDDMCOMPAT_BATCH_MAX + 1, self->results, &cmd));
 	EXPECT_EQ(-EINVAL, batch(env->ctx, WDDMCOMPAT_CMD_MDL_LOCK, self->locks,
 				 UINT32_MAX, self->results, &cmd));
-	self->locks[0].size = 0;
-	EXPECT_EQ(-EINVAL, batch(env->ctx, WDDMCOMPAT_CMD_MDL_LOCK, self->locks,
-				 2, self->results, &cmd));
-	self->locks[0].size = sizeof(self->locks[0]) - 1;
-	EXPECT_EQ(-EINVAL, batch(env->ctx, WDDMCOMPAT_CMD_MDL_LOCK, self->locks,
-				 2, self->results, &cmd));
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		self->locks[0].size = sizes[i];
+		EXPECT_EQ(-EINVAL, batch(env->ctx, WDDMCOMPAT_CMD_MDL_LOCK,
+					 self->locks, 2, self->results, &cmd));
+	}
 	EXPECT_EQ(0, pins_since(env));
 	for (int i = 0; i < ENTRIES; i++)
 		EXPECT_EQ(1, self->results[i]);
