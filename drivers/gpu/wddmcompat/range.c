@@ -9,7 +9,7 @@
  *
  * Our own unmap takes the same way. It leaves the pins for the callback to take
  * back, in the middle of IOAS_UNMAP, so that an area is guarded up to the moment
- * at which it is claimed.
+ * at which it is *claimed*.
  *
  * iommufd counts its calls while it unmaps one area after the other, and forgets
  * the count only at a gap between them. At more than 100 it believes that somebody
@@ -122,6 +122,7 @@ int wddm_range_init(struct wddm_range *range, struct wddm_ioas *ioas,
 	range->num_areas = last_seg - range->first_seg + 1;
 	range->state = WDDMCOMPAT_STATE_LIVE;
 	range->unmapping = false;
+	range->claimed = false;
 	range->loose = false;
 	INIT_LIST_HEAD(&range->event);
 	RB_CLEAR_NODE(&range->node.rb);
@@ -187,7 +188,8 @@ out_free:
  * where the owner has changed the answer of IOAS_COPY, or has unmapped the area
  * and mapped another, it is not, and that is -ESTALE. Any other error leaves open
  * whose the area is: a process that is dying, or whose MDL is revoked and whose
- * memory is gone, cannot have the page pinned.
+ * memory is gone, cannot have the page pinned. If its memory is another now, that
+ * is -EIDRM: without a device nobody has kept the page that the MDL had.
  */
 static int range_pin_first_page(struct wddm_range *range,
 				const struct range_area *area)
@@ -202,11 +204,13 @@ static int range_pin_first_page(struct wddm_range *range,
 		return -ESTALE;
 	if (rc)
 		return rc;
-	if (page != wddm_mdl_page(range->mdl, area->page)) {
-		iommufd_access_unpin_pages(access, area->iova, PAGE_SIZE);
-		return -ESTALE;
-	}
-	return 0;
+	if (page == wddm_mdl_page(range->mdl, area->page))
+		return 0;
+	iommufd_access_unpin_pages(access, area->iova, PAGE_SIZE);
+	/* Pairs with range_revoke() of the MDL */
+	if (READ_ONCE(range->mdl->range.state) == WDDMCOMPAT_STATE_REVOKED)
+		return -EIDRM;
+	return -ESTALE;
 }
 
 static int range_pin_area(struct wddm_range *range, u32 i)
@@ -231,6 +235,12 @@ static bool range_has_areas(const struct wddm_range *range)
 	return !bitmap_empty(range->areas, range->num_areas);
 }
 
+static bool range_has_areas_in(const struct wddm_range *range, u32 first,
+			       u32 last)
+{
+	return find_next_bit(range->areas, last + 1, first) <= last;
+}
+
 static void range_forget(struct wddm_range *range)
 {
 	if (RB_EMPTY_NODE(&range->node.rb))
@@ -251,12 +261,15 @@ static void range_loosen(struct wddm_range *range)
 	range->loose = true;
 }
 
-/* Areas are gone, or are not what they were */
+/*
+ * Areas are gone, or are not what they were. To be said before their pages are let go:
+ * who finds other pages in their place then knows why.
+ */
 static void range_revoke(struct wddm_range *range)
 {
 	if (range->unmapping || range->state == WDDMCOMPAT_STATE_REVOKED)
 		return;
-	/* Pairs with those who ask without the lock, and want no more than to know */
+	/* Pairs with those who ask without the lock */
 	WRITE_ONCE(range->state, WDDMCOMPAT_STATE_REVOKED);
 	wddm_event_queue(range);
 }
@@ -290,18 +303,20 @@ static void range_look(struct wddm_range *range)
 }
 
 /*
- * Pin a loose mapping again, all of what is there or nothing. Returns whether it is
- * loose still: there was no memory, or it went in this moment.
+ * Pin a loose mapping again, all of what is there or nothing. Returns whether to try
+ * it later: there was no memory, or it went in this moment.
  */
 static bool range_tighten(struct wddm_range *range)
 {
 	u32 i, pinned;
+	int rc;
 
 	if (!range->loose || range_is_mdl(range))
 		return false;
 	range_look(range);
 	for_each_set_bit(i, range->areas, range->num_areas) {
-		if (range_pin_area(range, i))
+		rc = range_pin_area(range, i);
+		if (rc)
 			goto err_unpin;
 	}
 	range->loose = false;
@@ -310,7 +325,7 @@ static bool range_tighten(struct wddm_range *range)
 err_unpin:
 	for_each_set_bit(pinned, range->areas, i)
 		range_unpin_area(range, pinned);
-	return true;
+	return rc != -EIDRM;
 }
 
 /*
@@ -323,7 +338,7 @@ static bool range_is_in(struct wddm_range *range, unsigned long start,
 	u32 first_area = range_find_area(range, max(start, range->node.start));
 	u32 last_area = range_find_area(range, min(last, range->node.last));
 
-	if (find_next_bit(range->areas, last_area + 1, first_area) > last_area)
+	if (!range_has_areas_in(range, first_area, last_area))
 		return false;
 	if (!range->loose || range_is_mdl(range))
 		return true;
@@ -407,23 +422,17 @@ static bool range_unmapped(struct wddm_range *range, unsigned long start,
 {
 	u32 first_area = range_find_area(range, max(start, range->node.start));
 	u32 last_area = range_find_area(range, min(last, range->node.last));
-	bool any = false;
-	u32 i;
 
 	if (range->unmapping) {
+		range->claimed = true;
 		range_loosen(range);
 		return false;
 	}
-	for (i = first_area; i <= last_area; i++) {
-		if (!__test_and_clear_bit(i, range->areas))
-			continue;
-		if (!range->loose)
-			range_unpin_area(range, i);
-		any = true;
-	}
-	if (any) {
-		range_loosen(range);
+	if (range_has_areas_in(range, first_area, last_area)) {
 		range_revoke(range);
+		range_loosen(range);
+		bitmap_clear(range->areas, first_area,
+			     last_area - first_area + 1);
 	}
 	if (!range_has_areas(range))
 		range_forget(range);
@@ -440,9 +449,9 @@ static void ioas_let_go(struct wddm_ioas *ioas)
 		struct wddm_range *range =
 			container_of(node, struct wddm_range, node);
 
-		range_loosen(range);
 		if (range_is_mdl(range))
 			range_revoke(range);
+		range_loosen(range);
 	}
 }
 
@@ -544,6 +553,7 @@ void wddm_watch_fini(struct wddm_ioas *ioas)
  * @iova: Where the first begins
  * @length: Bytes of all
  * @loose: They are not pinned
+ * @via: How it is unmapped
  */
 struct range_run {
 	u32 first;
@@ -551,6 +561,7 @@ struct range_run {
 	unsigned long iova;
 	unsigned long length;
 	bool loose;
+	enum wddm_via via;
 };
 
 /* Find the first run of areas that are known to be there */
@@ -575,9 +586,10 @@ static bool range_first_run(struct wddm_range *range, struct range_run *run)
 }
 
 /*
- * Was a run unmapped? If it was pinned, iommufd has asked for the pins; if it was not,
- * the carrier's word is good. After an error some of its areas may be there; of an
- * MDL that does not matter, because they are not pinned and reach no device.
+ * Was a run unmapped? Not as long as it is pinned. The carrier's word is good. The owner
+ * may have sent his own command somewhere else: that it was here, iommufd has told us
+ * by claiming the area. After an error some areas may be there; of an MDL that does not
+ * matter, because they are not pinned and reach no device.
  */
 static bool range_run_unmapped(struct wddm_range *range,
 			       const struct range_run *run, int rc)
@@ -585,12 +597,28 @@ static bool range_run_unmapped(struct wddm_range *range,
 	bool unmapped;
 
 	mutex_lock(&range->ioas->lock);
-	unmapped = range->loose && (!rc || range_is_mdl(range) ||
-				    (run->loose && rc == -ENOENT));
+	unmapped = !rc && (run->via == WDDM_VIA_CARRIER || range->claimed);
+	unmapped |= run->loose && rc == -ENOENT;
+	unmapped |= range_is_mdl(range);
+	unmapped &= range->loose;
 	if (unmapped)
 		bitmap_clear(range->areas, run->first, run->end - run->first);
 	mutex_unlock(&range->ioas->lock);
 	return unmapped;
+}
+
+/*
+ * How to unmap a run. Of several areas only the first is claimed, and the others are
+ * loose from then on: the owner's own way would leave open what has become of them.
+ */
+static enum wddm_via range_run_via(const struct wddm_range *range,
+				   const struct range_run *run, bool again)
+{
+	if (again || run->loose)
+		return WDDM_VIA_CARRIER;
+	if (run->end - run->first > 1 && !range_is_mdl(range))
+		return WDDM_VIA_CARRIER;
+	return WDDM_VIA_ANY;
 }
 
 static void range_set_unmapping(struct wddm_range *range, bool unmapping)
@@ -599,6 +627,7 @@ static void range_set_unmapping(struct wddm_range *range, bool unmapping)
 	/* What others have done until now is a revocation */
 	range_look(range);
 	range->unmapping = unmapping;
+	range->claimed = false;
 	mutex_unlock(&range->ioas->lock);
 }
 
@@ -659,14 +688,14 @@ static void range_settle(struct wddm_range *range, u32 first, u32 end)
  */
 static int range_unmap_runs(struct wddm_range *range, u32 *unmapped)
 {
-	enum wddm_via via;
 	struct range_run run;
 	int tries = 0;
 	int rc;
 
 	while (range_first_run(range, &run)) {
-		via = run.loose || tries ? WDDM_VIA_CARRIER : WDDM_VIA_ANY;
-		rc = wddm_ioas_unmap(range->ioas, via, run.iova, run.length);
+		run.via = range_run_via(range, &run, tries);
+		rc = wddm_ioas_unmap(range->ioas, run.via, run.iova,
+				     run.length);
 		if (range_run_unmapped(range, &run, rc)) {
 			*unmapped += rc ? 0 : run.end - run.first;
 			continue;

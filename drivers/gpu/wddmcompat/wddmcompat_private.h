@@ -248,6 +248,7 @@ int __must_check wddm_ioas_limit(struct wddm_ioas *ioas, u64 last);
  * @state: enum wddmcompat_state. Written under ioas->lock
  * @unmapping: We are unmapping it ourselves: that is no revocation.
  *             Under ioas->lock
+ * @claimed: iommufd has asked for its pins since then. Under ioas->lock
  * @loose: Its areas are not pinned, so that they may have gone unnoticed.
  *         Under ioas->lock
  * @areas: One bit for each area that is there. Under ioas->lock
@@ -264,6 +265,7 @@ struct wddm_range {
 	u32 num_areas;
 	u8 state;
 	bool unmapping;
+	bool claimed;
 	bool loose;
 	unsigned long *areas;
 	unsigned long areas_word;

@@ -3,6 +3,8 @@
  * User space unmaps with iommufd's own ioctl what we mapped: the handle is revoked,
  * says so, and touches nothing that is not its own any more.
  */
+#include <sys/mman.h>
+
 #include "edu.h"
 #include "fixture.h"
 #include "kselftest_harness.h"
@@ -250,7 +252,6 @@ TEST_F(revoke, many_mappings)
 	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, mdl));
 }
 
-/* And each an MDL */
 /*
  * The same with mappings that came after the module had let go of all that were there,
  * while it still keeps count: the longer, the more is unmapped
@@ -286,6 +287,7 @@ TEST_F(revoke, many_mappings_again)
 	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, self->mdl));
 }
 
+/* And each an MDL */
 TEST_F(revoke, many_mdls)
 {
 	const struct env *env = &self->env;
@@ -355,6 +357,40 @@ TEST_F(revoke, mdl_and_mapping)
 	EXPECT_EQ(LEN, ioas_unmap_all(env->iommufd, env->ioas));
 	EXPECT_EQ(0, pins_since(env));
 	EXPECT_EQ(REVOKED, unmap(env, self->memory));
+	EXPECT_EQ(REVOKED, wddm_unlock(env->ctx, self->mdl));
+}
+
+/*
+ * The module has let go of a mapping, and its MDL is taken away. If there is no device,
+ * nobody holds its pages then: it is to be unmapped, whatever its memory is now.
+ */
+TEST_F(revoke, mdl_and_memory)
+{
+	const struct env *env = &self->env;
+	enum { ENOUGH = 9 };
+	const __u64 base = 0x20000000;
+	__u64 memory[ENOUGH];
+
+	for (int i = 0; i < ENOUGH; i++) {
+		struct wddmcompat_map map = {
+			.flags = MAP_AT,
+			.adapter = env->adapter,
+			.mdl = self->mdl,
+			.num_pages = 1,
+			.iova = base + i * PAGE_SIZE,
+		};
+
+		ASSERT_EQ(0, wddm_map(env->ctx, &map));
+		memory[i] = map.out_memory;
+	}
+	ASSERT_EQ(0, raw_unmap(env, base, ENOUGH));
+	EXPECT_EQ(LEN, ioas_unmap_all(env->iommufd, env->mdl_ioas));
+	ASSERT_EQ(self->va, mmap(self->va, LEN, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+	EXPECT_LE(0, unmap(env, self->memory));
+	EXPECT_EQ(-ENOENT, raw_unmap(env, self->iova, PAGES));
+	for (int i = 0; i < ENOUGH; i++)
+		EXPECT_EQ(REVOKED, unmap(env, memory[i]));
 	EXPECT_EQ(REVOKED, wddm_unlock(env->ctx, self->mdl));
 }
 
