@@ -40,13 +40,14 @@ void do_fopen(const __u64 *arg, unsigned int n)
 	state.iommufd[slot].iommufd = iommufd_get(NULL);
 }
 
-/* fclose iommufd: what is bound to it keeps it */
+/* fclose iommufd: what is bound to it keeps it. While a mapping is loose the model has to look. */
 void do_fclose(const __u64 *arg, unsigned int n)
 {
 	const unsigned int slot = arg[0] % IOMMUFDS;
 
 	(void)n;
-	if (state.iommufd[slot].fd < 0)
+	if (state.iommufd[slot].fd < 0 ||
+	    iommufd_has_loose(state.iommufd[slot].iommufd))
 		return;
 	close(state.iommufd[slot].fd);
 	state.iommufd[slot].fd = -1;

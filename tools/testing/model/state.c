@@ -548,7 +548,8 @@ static bool area_is_like(const struct area *area, const struct mapping *mapping)
 /*
  * The module knows the areas of a loose mapping by their first page. Another area may
  * have come that begins with the same one; and its own may have another, when
- * neither the MDL nor a device pins the pages any more.
+ * neither the MDL nor a device pins the pages any more. With a revoked MDL it takes
+ * what it finds for its own.
  */
 bool mapping_is_unclear(const struct mapping *mapping)
 {
@@ -562,8 +563,22 @@ bool mapping_is_unclear(const struct mapping *mapping)
 	for (unsigned int i = area_index(ioas, mapping->iova);
 	     i < ioas->num_areas && ioas->areas[i]->iova <= last; i++)
 		if (ioas->areas[i]->mapping != mapping &&
-		    area_is_like(ioas->areas[i], mapping))
+		    (mapping->mdl->state != IS_LIVE ||
+		     area_is_like(ioas->areas[i], mapping)))
 			return true;
+	return false;
+}
+
+/* Is there a mapping in whose place another area may be, or come? */
+bool iommufd_has_loose(const struct iommufd *in)
+{
+	for (int i = 0; i < MAPPINGS; i++) {
+		const struct mapping *mapping = &state.mapping[i];
+
+		if (mapping->obj.ctx && mapping->adapter->ioas->in == in &&
+		    mapping->loose)
+			return true;
+	}
 	return false;
 }
 

@@ -964,6 +964,17 @@ static void batch_add(struct batch *batch, const __u64 *arg, unsigned int turn)
 	}
 }
 
+/* To look what has gone by one unmap it takes a look before the next */
+static bool batch_unmap_is_clear(const struct batch *batch, unsigned int i)
+{
+	const struct wddmcompat_unmap *in = &batch->in[i].unmap;
+	struct mapping *mapping;
+
+	return batch->num == 1 ||
+	       judge_unmap(batch->ctx, in->adapter, in->memory, &mapping) ||
+	       !mapping_is_unclear(mapping);
+}
+
 /* Are its new objects' slots free, and can the model tell what comes of it? */
 static bool batch_is_clear(const struct batch *batch)
 {
@@ -973,8 +984,11 @@ static bool batch_is_clear(const struct batch *batch)
 	for (unsigned int i = 0; i < batch->num; i++) {
 		const unsigned int slot = batch->slot[i];
 
-		if (batch->cmd == WDDMCOMPAT_CMD_UNMAP)
+		if (batch->cmd == WDDMCOMPAT_CMD_UNMAP) {
+			if (!batch_unmap_is_clear(batch, i))
+				return false;
 			continue;
+		}
 		if (used[slot])
 			return false;
 		used[slot] = true;
