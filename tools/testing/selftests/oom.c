@@ -5,10 +5,13 @@
  * when the process is killed for it, all comes back.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -342,38 +345,54 @@ static int fill_with_adapters(const struct env *env, __u64 *adapters)
 	return num;
 }
 
-/* In a full group hardly anything can be asked of the kernel: the parent is outside */
-enum question { SET_FULL = 1, SET_FREE, PINS };
+/*
+ * In a full group hardly anything can be asked of the kernel, not even that a message be
+ * sent: the parent, who is outside, is asked through memory that both have already.
+ */
+enum question { NOTHING, SET_FULL, SET_FREE, PINS };
 
-static long ask(int sock, enum question question)
+struct mailbox {
+	atomic_int question;
+	long answer;
+	struct env *env;
+};
+
+static long ask(struct mailbox *box, enum question question)
 {
-	__u64 answer;
-
-	CHECK(!tell(sock, question));
-	CHECK(!hear(sock, &answer));
-	return answer;
+	atomic_store(&box->question, question);
+	while (atomic_load(&box->question))
+		usleep(1000);
+	return box->answer;
 }
 
-static void answer_child(int sock)
+/* Until the other end of its socket is closed */
+static void answer_child(struct mailbox *box, int sock)
 {
-	__u64 question;
+	struct pollfd end = { .fd = sock };
 
-	while (!hear(sock, &question)) {
+	while (!poll(&end, 1, 1)) {
+		const enum question question = atomic_load(&box->question);
+
+		if (!question)
+			continue;
 		if (question != PINS)
 			set_full(question == SET_FULL);
-		tell(sock, pinned_pages());
+		box->answer = pinned_pages();
+		atomic_store(&box->question, NOTHING);
 	}
 }
 
 static int full_child(int sock, void *arg)
 {
 	static __u64 handles[MANY];
-	struct env env = *(struct env *)arg;
+	struct mailbox *box = arg;
+	struct env env = *box->env;
 	void *va = anon_pages(1);
 	long pins;
 	__u64 mdl;
 	int num;
 
+	(void)sock;
 	join_group();
 	/* Nobody to be killed, and no memory of our own to be had later */
 	CHECK(!write_text("/proc/self/oom_score_adj", "-1000"));
@@ -385,43 +404,48 @@ static int full_child(int sock, void *arg)
 	CHECK(!wddm_bind(env.ctx, env.iommufd, NULL));
 	CHECK(!wddm_adapter_create(env.ctx, env.ioas, &env.adapter));
 	CHECK(!wddm_lock(env.ctx, va, PAGE_SIZE, 0, &mdl));
-	pins = ask(sock, PINS);
+	pins = ask(box, PINS);
 
-	ask(sock, SET_FULL);
+	ask(box, SET_FULL);
 	num = fill_with_mdls(&env, va, handles);
-	CHECK(ask(sock, PINS) == pins + num);
+	CHECK(ask(box, PINS) == pins + num);
 	while (num--)
 		CHECK(wddm_unlock(env.ctx, handles[num]) == LIVE);
-	CHECK(ask(sock, PINS) == pins);
-	ask(sock, SET_FULL);
+	CHECK(ask(box, PINS) == pins);
+	ask(box, SET_FULL);
 	num = fill_with_mappings(&env, mdl, handles);
 	while (num--)
 		CHECK(wddm_unmap(env.ctx, env.adapter, handles[num]) == LIVE);
-	ask(sock, SET_FULL);
+	ask(box, SET_FULL);
 	num = fill_with_adapters(&env, handles);
 	while (num--)
 		CHECK(!wddm_adapter_destroy(env.ctx, handles[num]));
-	CHECK(ask(sock, PINS) == pins);
+	CHECK(ask(box, PINS) == pins);
 
 	/* With room again, everything works; and it ends with the group full */
-	ask(sock, SET_FREE);
+	ask(box, SET_FREE);
 	CHECK(!wddm_lock(env.ctx, va, PAGE_SIZE, 0, &handles[0]));
 	CHECK(wddm_unlock(env.ctx, handles[0]) == LIVE);
-	ask(sock, SET_FULL);
+	ask(box, SET_FULL);
 	CHECK(fill_with_mappings(&env, mdl, handles));
 	close(env.ctx);
-	CHECK(ask(sock, PINS) == pins - 1);
+	CHECK(ask(box, PINS) == pins - 1);
 	return 0;
 }
 
 TEST_F_TIMEOUT(oom, group_is_full, 240)
 {
+	struct mailbox *box;
 	pid_t pid;
 	int sock;
 
-	pid = spawn(full_child, &self->env, &sock);
+	box = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, box);
+	box->env = &self->env;
+	pid = spawn(full_child, box, &sock);
 	ASSERT_LT(0, pid);
-	answer_child(sock);
+	answer_child(box, sock);
 	close(sock);
 	EXPECT_EQ(0, wait_for(pid));
 	EXPECT_EQ(0, pins_since(&self->env));

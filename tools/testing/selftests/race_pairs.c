@@ -30,6 +30,9 @@
 /* Of each pair, however slow the machine is */
 #define LEAST_ROUNDS 5
 
+/* What is told when a round was wrong: it may have begun in one before */
+#define ROUNDS_KEPT 8
+
 /* What handles name */
 enum what {
 	NOTHING,
@@ -62,6 +65,7 @@ enum effect {
 	READS_EVENTS = 1 << 16,
 	DETACHES = 1 << 17,
 	LOCKS = 1 << 18,
+	COPIES = 1 << 19,
 };
 
 struct arena;
@@ -91,6 +95,8 @@ struct hand {
  * @mdl_ioas: Of @ctx
  * @handles: What they race about, by enum what
  * @hands: What the first thread does, and the second
+ * @history: What they have done in the last rounds
+ * @rounds: How many rounds there were
  */
 struct arena {
 	struct round round;
@@ -103,6 +109,8 @@ struct arena {
 	__u32 mdl_ioas;
 	__u64 handles[WHATS];
 	struct hand hands[2];
+	struct hand history[ROUNDS_KEPT][2];
+	unsigned long rounds;
 };
 
 /**
@@ -384,7 +392,7 @@ static const struct op ops[] = {
 	{ "raw unmap mdls", do_raw_unmap_mdls, {}, 0, REVOKES_MDLS },
 	{ "raw map", do_raw_map, { -EEXIST }, 0, TAKES_MAPPED_IOVA },
 	{ "raw map fixed", do_raw_map_fixed, {}, 0, TAKES_FIXED_IOVA },
-	{ "raw copy", do_raw_copy, {}, 0, 0 },
+	{ "raw copy", do_raw_copy, {}, 0, COPIES },
 	{ "munmap", do_munmap, {}, 0, TAKES_MEMORY },
 	{ "mremap", do_mremap, {}, 0, TAKES_MEMORY },
 	{ "mprotect", do_mprotect, {}, 0, TAKES_MEMORY },
@@ -449,7 +457,7 @@ static const struct rule rules[] = {
 	{ do_raw_unmap_fixed, CLOSES_IOMMUFD, -EBADF },
 	{ do_raw_unmap_all, ENDS_MAPPING | REVOKES_MAPPINGS, -EBUSY },
 	{ do_raw_unmap_all, TAKES_FIXED_IOVA | UNMAPS_FIXED, -EBUSY },
-	{ do_raw_unmap_all, TAKES_MAPPED_IOVA | USES_MDL, -EBUSY },
+	{ do_raw_unmap_all, TAKES_MAPPED_IOVA | USES_MDL | COPIES, -EBUSY },
 	{ do_raw_unmap_all, CLOSES_IOMMUFD, -EBADF },
 	/* An area that is on its way in or out */
 	{ do_raw_unmap_mdls, LOCKS | ENDS_MDL | REVOKES_MDLS, -EBUSY },
@@ -498,6 +506,30 @@ static int second_hand(struct round *round)
 	return 0;
 }
 
+static void remember(struct arena *arena)
+{
+	memcpy(arena->history[arena->rounds++ % ROUNDS_KEPT], arena->hands,
+	       sizeof(arena->hands));
+}
+
+/* Whether it is so; if not, what has led to it */
+static bool is_so(const struct arena *arena, bool so)
+{
+	for (int i = 0; !so && i < ROUNDS_KEPT; i++) {
+		const struct hand *hands =
+			arena->history[(arena->rounds + i) % ROUNDS_KEPT];
+
+		if (hands->op)
+			fprintf(stderr, "# %s: %d; %s: %d\n",
+				hands[0].op->name, hands[0].result,
+				hands[1].op->name, hands[1].result);
+	}
+	return so;
+}
+
+#define CHECK_ROUND(arena, cond) \
+	check(is_so(arena, cond), #cond, __FILE__, __LINE__)
+
 static bool is_open(int fd)
 {
 	return fcntl(fd, F_GETFD) >= 0;
@@ -530,9 +562,9 @@ static void prepare(struct arena *arena)
 	if (!is_open(arena->ctx)) {
 		memset(arena->handles, 0, sizeof(arena->handles));
 		arena->ctx = open_context();
-		CHECK(!wddm_bind(arena->ctx, arena->env->iommufd,
-				 &arena->mdl_ioas));
-		CHECK(!fcntl(arena->ctx, F_SETFL, O_NONBLOCK));
+		CHECK_ROUND(arena, !wddm_bind(arena->ctx, arena->env->iommufd,
+					      &arena->mdl_ioas));
+		CHECK_ROUND(arena, !fcntl(arena->ctx, F_SETFL, O_NONBLOCK));
 	}
 	if (!is_open(arena->iommufd))
 		arena->iommufd = dup(arena->env->iommufd);
@@ -542,18 +574,20 @@ static void prepare(struct arena *arena)
 		if (arena->handles[what])
 			continue;
 		if (what == BUSY_MDL || what == MDL)
-			CHECK(!lock(arena, what));
+			CHECK_ROUND(arena, !lock(arena, what));
 		else
-			CHECK(!create(arena, what));
+			CHECK_ROUND(arena, !create(arena, what));
 	}
 	if (!arena->handles[MAPPING])
-		CHECK(!map_busy(arena));
+		CHECK_ROUND(arena, !map_busy(arena));
 }
 
 static void end_mapping(struct arena *arena)
 {
-	CHECK(wddm_unmap(arena->ctx, arena->handles[BUSY_ADAPTER],
-			 arena->handles[MAPPING]) >= 0);
+	const int rc = wddm_unmap(arena->ctx, arena->handles[BUSY_ADAPTER],
+				  arena->handles[MAPPING]);
+
+	CHECK_ROUND(arena, rc >= 0);
 	arena->handles[MAPPING] = 0;
 }
 
@@ -569,8 +603,8 @@ static void settle_handle(struct arena *arena, enum what what)
 			 arena->hands[i].result >= 0;
 	rc = wddm_query(arena->ctx, handle, &query);
 	/* One has ended it, and no other says so */
-	CHECK(ended <= 1);
-	CHECK(rc == (ended ? -ENOENT : 0));
+	CHECK_ROUND(arena, ended <= 1);
+	CHECK_ROUND(arena, rc == (ended ? -ENOENT : 0));
 	if (rc)
 		arena->handles[what] = 0;
 	if (rc || query.out_state == WDDMCOMPAT_STATE_LIVE)
@@ -578,7 +612,7 @@ static void settle_handle(struct arena *arena, enum what what)
 	if (arena->handles[MAPPING] && what != MDL)
 		end_mapping(arena);
 	if (what != MAPPING)
-		CHECK(wddm_unlock(arena->ctx, handle) == REVOKED);
+		CHECK_ROUND(arena, wddm_unlock(arena->ctx, handle) == REVOKED);
 	arena->handles[what] = 0;
 }
 
@@ -589,18 +623,18 @@ static void settle_hand(struct arena *arena, const struct hand *hand)
 
 	if (!hand->handle)
 		return;
-	CHECK(!wddm_query(arena->ctx, hand->handle, &query));
+	CHECK_ROUND(arena, !wddm_query(arena->ctx, hand->handle, &query));
 	switch (query.out_type) {
 	case WDDMCOMPAT_OBJECT_MAPPING:
-		CHECK(wddm_unmap(arena->ctx, hand->adapter, hand->handle) ==
-		      (int)query.out_state);
+		CHECK_ROUND(arena, (int)query.out_state ==
+			    wddm_unmap(arena->ctx, hand->adapter, hand->handle));
 		break;
 	case WDDMCOMPAT_OBJECT_MDL:
-		CHECK(wddm_unlock(arena->ctx, hand->handle) ==
-		      (int)query.out_state);
+		CHECK_ROUND(arena, (int)query.out_state ==
+			    wddm_unlock(arena->ctx, hand->handle));
 		break;
 	default:
-		CHECK(!wddm_adapter_destroy(arena->ctx, hand->handle));
+		CHECK_ROUND(arena, !wddm_adapter_destroy(arena->ctx, hand->handle));
 	}
 }
 
@@ -623,7 +657,7 @@ static void settle_iovas(struct arena *arena)
 		end_mapping(arena);
 	}
 	/* Less, if what the one has mapped the other has unmapped */
-	CHECK(length <= 0);
+	CHECK_ROUND(arena, length <= 0);
 }
 
 static bool is_raw(const struct op *op)
@@ -652,8 +686,9 @@ static void settle_unbound(struct arena *arena)
 {
 	if (arena->hands[0].op->effects & BINDS ||
 	    arena->hands[1].op->effects & BINDS) {
-		CHECK(wddm_bind(arena->unbound, arena->env->iommufd, NULL) ==
-		      -EBUSY);
+		CHECK_ROUND(arena, -EBUSY == wddm_bind(arena->unbound,
+						       arena->env->iommufd,
+						       NULL));
 		close(arena->unbound);
 	}
 }
@@ -665,14 +700,13 @@ static void pair_round(struct arena *arena)
 	go(&arena->round);
 	hand_run(arena, &arena->hands[0]);
 	meet(&arena->round);
+	remember(arena);
 	for (int i = 0; i < 2; i++) {
 		const struct hand *hand = &arena->hands[i];
 
 		if (is_allowed(hand, arena->hands[!i].op))
 			continue;
-		fprintf(stderr, "# %s against %s: %s\n", hand->op->name,
-			arena->hands[!i].op->name, strerror(-hand->result));
-		CHECK(is_allowed(hand, arena->hands[!i].op));
+		CHECK_ROUND(arena, is_allowed(hand, arena->hands[!i].op));
 	}
 	settle(arena);
 	settle_unbound(arena);
