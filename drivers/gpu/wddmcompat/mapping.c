@@ -132,8 +132,7 @@ static int mapping_copy(struct wddm_mapping *mapping, unsigned long num_pages,
 	if (!rc)
 		return 0;
 	/* What is not as we mapped it is not ours to unmap */
-	if (rc != -ESTALE || wddm_range_unmap(range))
-		wddm_range_abort(range, rc == -ESTALE ? 0 : length);
+	wddm_range_abort(range, rc == -ESTALE ? 0 : length);
 	/* Pages that the MDL has pinned can be pinned: it was revoked meanwhile */
 	return rc == -ENOMEM ? rc : -ESTALE;
 }

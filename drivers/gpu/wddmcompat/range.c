@@ -121,7 +121,7 @@ int wddm_range_init(struct wddm_range *range, struct wddm_ioas *ioas,
 	range->first_seg = wddm_mdl_find_segment(mdl, first_page);
 	range->num_areas = last_seg - range->first_seg + 1;
 	range->state = WDDMCOMPAT_STATE_LIVE;
-	range->unmapping = false;
+	range->unmapper = NULL;
 	range->claimed = false;
 	range->loose = false;
 	INIT_LIST_HEAD(&range->event);
@@ -183,13 +183,17 @@ out_free:
 	return rc;
 }
 
+static bool range_mdl_is_revoked(const struct wddm_range *range)
+{
+	/* Pairs with range_revoke() of the MDL */
+	return READ_ONCE(range->mdl->range.state) == WDDMCOMPAT_STATE_REVOKED;
+}
+
 /*
  * Pin the first page of an area of a mapping. It must be the page of the MDL:
  * where the owner has changed the answer of IOAS_COPY, or has unmapped the area
- * and mapped another, it is not, and that is -ESTALE. Any other error leaves open
- * whose the area is: a process that is dying, or whose MDL is revoked and whose
- * memory is gone, cannot have the page pinned. If its memory is another now, that
- * is -EIDRM: without a device nobody has kept the page that the MDL had.
+ * and mapped another, it is not, and that is -ESTALE. If the MDL is revoked it is
+ * -EIDRM: without a device nobody has kept the page that the MDL had.
  */
 static int range_pin_first_page(struct wddm_range *range,
 				const struct range_area *area)
@@ -207,10 +211,7 @@ static int range_pin_first_page(struct wddm_range *range,
 	if (page == wddm_mdl_page(range->mdl, area->page))
 		return 0;
 	iommufd_access_unpin_pages(access, area->iova, PAGE_SIZE);
-	/* Pairs with range_revoke() of the MDL */
-	if (READ_ONCE(range->mdl->range.state) == WDDMCOMPAT_STATE_REVOKED)
-		return -EIDRM;
-	return -ESTALE;
+	return range_mdl_is_revoked(range) ? -EIDRM : -ESTALE;
 }
 
 static int range_pin_area(struct wddm_range *range, u32 i)
@@ -267,7 +268,7 @@ static void range_loosen(struct wddm_range *range)
  */
 static void range_revoke(struct wddm_range *range)
 {
-	if (range->unmapping || range->state == WDDMCOMPAT_STATE_REVOKED)
+	if (range->unmapper || range->state == WDDMCOMPAT_STATE_REVOKED)
 		return;
 	/* Pairs with those who ask without the lock */
 	WRITE_ONCE(range->state, WDDMCOMPAT_STATE_REVOKED);
@@ -275,9 +276,21 @@ static void range_revoke(struct wddm_range *range)
 }
 
 /*
+ * Does it mean that an area is not ours that its first page cannot be pinned? As long as
+ * the MDL has the pages pinned, our own can fail only for want of memory to note that.
+ * Else it may be any reason: a process that is gone, or memory that is gone or another.
+ */
+static bool range_area_is_lost(const struct wddm_range *range, int rc)
+{
+	if (rc == -ESTALE || rc == -EPERM)
+		return true;
+	return rc && rc != -ENOMEM && !range_mdl_is_revoked(range);
+}
+
+/*
  * Look after a loose mapping: what is not there any more is no longer its own. It is
  * pinned only for a moment, so that nobody who makes us look can have iommufd call us
- * often. What cannot be seen, as without memory to look with, is believed to be there.
+ * often. What cannot be seen is believed to be there.
  */
 static void range_look(struct wddm_range *range)
 {
@@ -291,7 +304,7 @@ static void range_look(struct wddm_range *range)
 		rc = range_pin_area(range, i);
 		if (!rc) {
 			range_unpin_area(range, i);
-		} else if (rc == -ESTALE) {
+		} else if (range_area_is_lost(range, rc)) {
 			__clear_bit(i, range->areas);
 			lost = true;
 		}
@@ -304,7 +317,8 @@ static void range_look(struct wddm_range *range)
 
 /*
  * Pin a loose mapping again, all of what is there or nothing. Returns whether to try
- * it later: there was no memory, or it went in this moment.
+ * it later: there was no memory, or it went in this moment. Not if it is being unmapped:
+ * what is at its place may be another one already.
  */
 static bool range_tighten(struct wddm_range *range)
 {
@@ -313,6 +327,8 @@ static bool range_tighten(struct wddm_range *range)
 
 	if (!range->loose || range_is_mdl(range))
 		return false;
+	if (range->unmapper)
+		return true;
 	range_look(range);
 	for_each_set_bit(i, range->areas, range->num_areas) {
 		rc = range_pin_area(range, i);
@@ -328,41 +344,61 @@ err_unpin:
 	return rc != -EIDRM;
 }
 
-/*
- * Does a range have areas in [start, last], where iommufd has just placed another?
- * Those of a loose one are gone, then, and it must not take the new ones for its own.
- */
-static bool range_is_in(struct wddm_range *range, unsigned long start,
-			unsigned long last)
+static bool range_has_areas_at(const struct wddm_range *range,
+			       unsigned long start, unsigned long last,
+			       u32 *first_area, u32 *last_area)
 {
-	u32 first_area = range_find_area(range, max(start, range->node.start));
-	u32 last_area = range_find_area(range, min(last, range->node.last));
-
-	if (!range_has_areas_in(range, first_area, last_area))
-		return false;
-	if (!range->loose || range_is_mdl(range))
-		return true;
-	bitmap_clear(range->areas, first_area, last_area - first_area + 1);
-	range_revoke(range);
-	if (!range_has_areas(range))
-		range_forget(range);
-	return false;
+	*first_area = range_find_area(range, max(start, range->node.start));
+	*last_area = range_find_area(range, min(last, range->node.last));
+	return range_has_areas_in(range, *first_area, *last_area);
 }
 
-/* Does any range of the IOAS? */
+/* Does any range have pages pinned there? */
 static bool ioas_is_watched(struct wddm_ioas *ioas, unsigned long start,
 			    unsigned long last)
 {
-	struct interval_tree_node *node, *next;
+	struct interval_tree_node *node;
+	u32 first_area, last_area;
 
 	for (node = interval_tree_iter_first(&ioas->ranges, start, last); node;
-	     node = next) {
-		next = interval_tree_iter_next(node, start, last);
-		if (range_is_in(container_of(node, struct wddm_range, node),
-				start, last))
+	     node = interval_tree_iter_next(node, start, last)) {
+		struct wddm_range *range =
+			container_of(node, struct wddm_range, node);
+
+		if (range_has_areas_at(range, start, last, &first_area,
+				       &last_area) &&
+		    (!range->loose || range_is_mdl(range)))
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Another mapping is there, all of it. The areas that loose ones had at this place are
+ * gone, then, and they must not take the new ones for their own.
+ */
+static void ioas_evict(struct wddm_ioas *ioas, const struct wddm_range *tenant)
+{
+	const unsigned long start = tenant->node.start, last = tenant->node.last;
+	struct interval_tree_node *node, *next;
+	u32 first_area, last_area;
+
+	for (node = interval_tree_iter_first(&ioas->ranges, start, last); node;
+	     node = next) {
+		struct wddm_range *range =
+			container_of(node, struct wddm_range, node);
+
+		next = interval_tree_iter_next(node, start, last);
+		if (range == tenant ||
+		    !range_has_areas_at(range, start, last, &first_area,
+					&last_area))
+			continue;
+		bitmap_clear(range->areas, first_area,
+			     last_area - first_area + 1);
+		range_revoke(range);
+		if (!range_has_areas(range))
+			range_forget(range);
+	}
 }
 
 /**
@@ -404,6 +440,8 @@ int wddm_range_watch(struct wddm_range *range)
 		if (rc != -ESTALE)
 			break;
 	}
+	if (!rc)
+		ioas_evict(ioas, range);
 	/* While somebody clears the IOAS, nothing in it is to make iommufd call us */
 	if (!rc && ioas->watch_calls >= WATCH_CALLS_MAX && !range_is_mdl(range))
 		range_loosen(range);
@@ -420,15 +458,16 @@ out_unlock:
 static bool range_unmapped(struct wddm_range *range, unsigned long start,
 			   unsigned long last)
 {
-	u32 first_area = range_find_area(range, max(start, range->node.start));
-	u32 last_area = range_find_area(range, min(last, range->node.last));
+	u32 first_area, last_area;
 
-	if (range->unmapping) {
-		range->claimed = true;
+	if (range->unmapper) {
+		/* Not if it is somebody else, nor for what lies in a gap of it */
+		if (current == range->unmapper && start <= range->node.start)
+			range->claimed = true;
 		range_loosen(range);
 		return false;
 	}
-	if (range_has_areas_in(range, first_area, last_area)) {
+	if (range_has_areas_at(range, start, last, &first_area, &last_area)) {
 		range_revoke(range);
 		range_loosen(range);
 		bitmap_clear(range->areas, first_area,
@@ -439,7 +478,10 @@ static bool range_unmapped(struct wddm_range *range, unsigned long start,
 	return true;
 }
 
-/* Somebody else unmaps a lot: do not be called for each of the areas */
+/*
+ * Somebody else unmaps a lot: do not be called for each of the areas. What we are
+ * unmapping stays pinned until iommufd asks for it: it goes anyway.
+ */
 static void ioas_let_go(struct wddm_ioas *ioas)
 {
 	struct interval_tree_node *node;
@@ -449,10 +491,18 @@ static void ioas_let_go(struct wddm_ioas *ioas)
 		struct wddm_range *range =
 			container_of(node, struct wddm_range, node);
 
+		if (range->unmapper)
+			continue;
 		if (range_is_mdl(range))
 			range_revoke(range);
 		range_loosen(range);
 	}
+}
+
+static void ioas_look_later(struct wddm_ioas *ioas)
+{
+	queue_delayed_work(ioas->iommufd->wq, &ioas->watch_work,
+			   ioas->watch_delay);
 }
 
 static void ioas_count_call(struct wddm_ioas *ioas)
@@ -461,8 +511,7 @@ static void ioas_count_call(struct wddm_ioas *ioas)
 		return;
 	if (++ioas->watch_calls == WATCH_CALLS_MAX)
 		ioas_let_go(ioas);
-	queue_delayed_work(ioas->iommufd->wq, &ioas->watch_work,
-			   ioas->watch_delay);
+	ioas_look_later(ioas);
 }
 
 /**
@@ -522,8 +571,7 @@ static void ioas_watch_work(struct work_struct *work)
 		ioas->watch_calls = 0;
 		ioas->watch_delay = max(ioas->watch_delay, jiffies - start);
 		ioas->watch_delay = min(2 * ioas->watch_delay, WATCH_DELAY_MAX);
-		queue_delayed_work(ioas->iommufd->wq, &ioas->watch_work,
-				   ioas->watch_delay);
+		ioas_look_later(ioas);
 	} else {
 		ioas->watch_delay = WATCH_DELAY_MIN;
 	}
@@ -564,8 +612,9 @@ struct range_run {
 	enum wddm_via via;
 };
 
-/* Find the first run of areas that are known to be there */
-static bool range_first_run(struct wddm_range *range, struct range_run *run)
+/* Find the first run of areas that are known to be there; @single: not more than one */
+static bool range_first_run(struct wddm_range *range, struct range_run *run,
+			    bool single)
 {
 	struct range_area area;
 
@@ -579,10 +628,45 @@ static bool range_first_run(struct wddm_range *range, struct range_run *run)
 	if (run->first == range->num_areas)
 		return false;
 
+	if (single)
+		run->end = run->first + 1;
 	run->iova = range_area(range, run->first).iova;
 	area = range_area(range, run->end - 1);
 	run->length = area.iova + area.length - run->iova;
 	return true;
+}
+
+/*
+ * How to unmap a run. Of several areas only the first is claimed, and the others are
+ * loose from then on: the owner's own way would leave open what has become of them.
+ */
+static enum wddm_via range_run_via(const struct wddm_range *range,
+				   const struct range_run *run, bool again)
+{
+	const struct mm_struct *owner = range->ioas->iommufd->owner.mm;
+
+	if (again || run->loose || !owner || current->mm != owner)
+		return WDDM_VIA_CARRIER;
+	return range->num_areas > 1 && !range_is_mdl(range) ? WDDM_VIA_CARRIER :
+							       WDDM_VIA_OWNER;
+}
+
+/*
+ * iommufd says that there is nothing, or a part of something larger, where an area is
+ * believed to be. If its page can be seen there, it is larger than it was told to be,
+ * and a device reaches it.
+ */
+static bool range_run_is_lost(struct wddm_range *range,
+			      const struct range_run *run)
+{
+	int rc;
+
+	if (run->end - run->first > 1)
+		return false;
+	rc = range_pin_area(range, run->first);
+	if (!rc)
+		range_unpin_area(range, run->first);
+	return rc && rc != -ENOMEM;
 }
 
 /*
@@ -597,37 +681,38 @@ static bool range_run_unmapped(struct wddm_range *range,
 	bool unmapped;
 
 	mutex_lock(&range->ioas->lock);
-	unmapped = !rc && (run->via == WDDM_VIA_CARRIER || range->claimed);
-	unmapped |= run->loose && rc == -ENOENT;
-	unmapped |= range_is_mdl(range);
-	unmapped &= range->loose;
+	unmapped = range->loose;
+	if (unmapped && !range_is_mdl(range)) {
+		if (!rc)
+			unmapped = run->via == WDDM_VIA_CARRIER ||
+				   range->claimed;
+		else
+			unmapped = rc == -ENOENT &&
+				   range_run_is_lost(range, run);
+	}
 	if (unmapped)
 		bitmap_clear(range->areas, run->first, run->end - run->first);
 	mutex_unlock(&range->ioas->lock);
 	return unmapped;
 }
 
-/*
- * How to unmap a run. Of several areas only the first is claimed, and the others are
- * loose from then on: the owner's own way would leave open what has become of them.
- */
-static enum wddm_via range_run_via(const struct wddm_range *range,
-				   const struct range_run *run, bool again)
-{
-	if (again || run->loose)
-		return WDDM_VIA_CARRIER;
-	if (run->end - run->first > 1 && !range_is_mdl(range))
-		return WDDM_VIA_CARRIER;
-	return WDDM_VIA_ANY;
-}
-
-static void range_set_unmapping(struct wddm_range *range, bool unmapping)
+static void range_begin_unmap(struct wddm_range *range)
 {
 	mutex_lock(&range->ioas->lock);
 	/* What others have done until now is a revocation */
 	range_look(range);
-	range->unmapping = unmapping;
+	range->unmapper = current;
 	range->claimed = false;
+	mutex_unlock(&range->ioas->lock);
+}
+
+static void range_give_up_unmap(struct wddm_range *range)
+{
+	mutex_lock(&range->ioas->lock);
+	range->unmapper = NULL;
+	range_look(range);
+	if (range->loose)
+		ioas_look_later(range->ioas);
 	mutex_unlock(&range->ioas->lock);
 }
 
@@ -642,9 +727,12 @@ static bool area_is_going(struct wddm_ioas *ioas, unsigned long iova)
 	struct page *page;
 	int rc;
 
+	/* Who unmaps it waits for the lock then, and does not ask again and again */
+	mutex_lock(&ioas->lock);
 	rc = iommufd_access_pin_pages(ioas->access, iova, PAGE_SIZE, &page, 0);
 	if (!rc)
 		iommufd_access_unpin_pages(ioas->access, iova, PAGE_SIZE);
+	mutex_unlock(&ioas->lock);
 	if (rc == -EINVAL)
 		return true;
 	return wddm_ioas_unmap(ioas, WDDM_VIA_CARRIER, iova + 1, 1) == -EBUSY;
@@ -659,17 +747,19 @@ unsigned long wddm_patience_end(void)
 /*
  * Wait until the unmaps of others are through. An area that is on its way in looks as
  * one on its way out, and may stay so for as long as its maker likes: so not for ever,
- * and a context that ends waits only once for all.
+ * and a context that ends waits only once for all. A process that is killed does not
+ * wait; but what a kernel module was told is to be true even then.
  */
 static void range_settle(struct wddm_range *range, u32 first, u32 end)
 {
-	unsigned long timeout = range->obj.ctx->patience ?: wddm_patience_end();
+	const struct wddmcompat_context *ctx = range->obj.ctx;
+	unsigned long timeout = ctx->patience ?: wddm_patience_end();
 	u32 i;
 
 	for (i = first; i < end; i++) {
 		while (area_is_going(range->ioas, range_area(range, i).iova)) {
 			if (time_after(jiffies, timeout) ||
-			    fatal_signal_pending(current))
+			    (ctx->owner && fatal_signal_pending(current)))
 				return;
 			usleep_range(100, 200);
 		}
@@ -682,9 +772,10 @@ static void range_settle(struct wddm_range *range, u32 first, u32 end)
 /*
  * Unmap the areas that are there, a run of them by one IOAS_UNMAP. That misses when
  * the owner writes to its command page, and fails when others unmap the same
- * areas. So look what is left, and try again. An area that is there and yet says
- * -ENOENT is larger than we know: the owner has changed our IOAS_COPY. @unmapped is
- * how many areas have gone by this hand, and no other.
+ * areas. So look what is left, and try again, one by one, so that no area is in the
+ * way of another. One that is there and yet says -ENOENT is larger than we know: the
+ * owner has changed our IOAS_COPY, or has copied it again himself. @unmapped is how
+ * many areas have gone by this hand, and no other.
  */
 static int range_unmap_runs(struct wddm_range *range, u32 *unmapped)
 {
@@ -692,7 +783,7 @@ static int range_unmap_runs(struct wddm_range *range, u32 *unmapped)
 	int tries = 0;
 	int rc;
 
-	while (range_first_run(range, &run)) {
+	while (range_first_run(range, &run, tries)) {
 		run.via = range_run_via(range, &run, tries);
 		rc = wddm_ioas_unmap(range->ioas, run.via, run.iova,
 				     run.length);
@@ -740,10 +831,10 @@ int wddm_range_unmap(struct wddm_range *range)
 	u32 unmapped = 0;
 	int rc;
 
-	range_set_unmapping(range, true);
+	range_begin_unmap(range);
 	rc = range_unmap_runs(range, &unmapped);
 	if (rc) {
-		range_set_unmapping(range, false);
+		range_give_up_unmap(range);
 		return rc;
 	}
 	/* The rest is unmapped by others, who may be in the middle of it */
@@ -756,15 +847,19 @@ int wddm_range_unmap(struct wddm_range *range)
 /**
  * wddm_range_abort() - Undo the mapping of a range that could not be watched
  * @range: Range that was placed
- * @length: Bytes of it that have been mapped, from its start on
+ * @length: Bytes of it that have been mapped, from its start on, whether pinned or not
  *
- * Unlike wddm_range_unmap() this also unmaps areas that are not pinned.
+ * What is pinned goes in any case.
  */
 void wddm_range_abort(struct wddm_range *range, unsigned long length)
 {
-	range_set_unmapping(range, true);
+	mutex_lock(&range->ioas->lock);
+	range_loosen(range);
 	if (length)
-		wddm_ioas_unmap(range->ioas, WDDM_VIA_CARRIER,
-				range->node.start, length);
-	wddm_range_release(range);
+		bitmap_set(range->areas, 0,
+			   range_find_area(range, range->node.start + length -
+							  1) + 1);
+	mutex_unlock(&range->ioas->lock);
+	if (wddm_range_unmap(range))
+		wddm_range_release(range);
 }

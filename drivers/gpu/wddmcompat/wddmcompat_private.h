@@ -246,9 +246,8 @@ int __must_check wddm_ioas_limit(struct wddm_ioas *ioas, u64 last);
  * @first_seg: Segment of @mdl that @first_page is in
  * @num_areas: Segments that the range touches: one area each
  * @state: enum wddmcompat_state. Written under ioas->lock
- * @unmapping: We are unmapping it ourselves: that is no revocation.
- *             Under ioas->lock
- * @claimed: iommufd has asked for its pins since then. Under ioas->lock
+ * @unmapper: Our own task that is unmapping it: that is no revocation. Under ioas->lock
+ * @claimed: iommufd has asked this task for the pin of the first area. Under ioas->lock
  * @loose: Its areas are not pinned, so that they may have gone unnoticed.
  *         Under ioas->lock
  * @areas: One bit for each area that is there. Under ioas->lock
@@ -260,11 +259,11 @@ struct wddm_range {
 	struct wddmcompat_mdl *mdl;
 	struct interval_tree_node node;
 	struct list_head event;
+	const struct task_struct *unmapper;
 	unsigned long first_page;
 	u32 first_seg;
 	u32 num_areas;
 	u8 state;
-	bool unmapping;
 	bool claimed;
 	bool loose;
 	unsigned long *areas;

@@ -348,6 +348,8 @@ void tell_adapters(const struct ioas *ioas, const struct adapter *own);
 /* Ask about what the model cannot know */
 void mdls_ask(struct context *ctx);
 bool mapping_is_unclear(const struct mapping *mapping);
+bool mapping_has_likeness(const struct mapping *mapping);
+void mapping_ask_areas(struct mapping *mapping);
 bool iommufd_has_loose(const struct iommufd *in);
 
 /* ops.c: operations */

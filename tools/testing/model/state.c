@@ -546,6 +546,23 @@ static bool area_is_like(const struct area *area, const struct mapping *mapping)
 }
 
 /*
+ * Is there an area that begins as one of the mapping's does? If it is larger than that, the
+ * mapping is not unmapped as long as it is there.
+ */
+bool mapping_has_likeness(const struct mapping *mapping)
+{
+	const struct ioas *ioas = mapping->adapter->ioas;
+	const __u64 last = mapping->iova + mapping->num * PAGE_SIZE - 1;
+
+	for (unsigned int i = area_index(ioas, mapping->iova);
+	     i < ioas->num_areas && ioas->areas[i]->iova <= last; i++)
+		if (ioas->areas[i]->mapping != mapping &&
+		    area_is_like(ioas->areas[i], mapping))
+			return true;
+	return false;
+}
+
+/*
  * The module knows the areas of a loose mapping by their first page. Another area may
  * have come that begins with the same one; and its own may have another, when
  * neither the MDL nor a device pins the pages any more. With a revoked MDL it takes
@@ -560,11 +577,12 @@ bool mapping_is_unclear(const struct mapping *mapping)
 		return false;
 	if (mapping->mdl->state != IS_LIVE && !ioas->attached)
 		return true;
+	if (mapping_has_likeness(mapping))
+		return true;
 	for (unsigned int i = area_index(ioas, mapping->iova);
 	     i < ioas->num_areas && ioas->areas[i]->iova <= last; i++)
 		if (ioas->areas[i]->mapping != mapping &&
-		    (mapping->mdl->state != IS_LIVE ||
-		     area_is_like(ioas->areas[i], mapping)))
+		    mapping->mdl->state != IS_LIVE)
 			return true;
 	return false;
 }
@@ -614,7 +632,7 @@ static int iommufd_fd(const struct iommufd *in)
 }
 
 /* Unmapped, and the model cannot say what has gone: see */
-static void mapping_ask_areas(struct mapping *mapping)
+void mapping_ask_areas(struct mapping *mapping)
 {
 	struct ioas *ioas = mapping->adapter->ioas;
 	const __u64 last = mapping->iova + mapping->num * PAGE_SIZE - 1;

@@ -772,6 +772,11 @@ static void unmap_tried(struct context *ctx, __u64 adapter, __u64 memory,
 	struct mapping *mapping;
 	int want = judge_unmap(ctx, adapter, memory, &mapping);
 
+	if (!want && rc == -EBUSY && mapping->loose &&
+	    mapping_has_likeness(mapping)) {
+		mapping_ask_areas(mapping);
+		want = rc;
+	}
 	expect("unmap", want, rc);
 	if (rc)
 		return;

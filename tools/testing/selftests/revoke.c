@@ -3,6 +3,7 @@
  * User space unmaps with iommufd's own ioctl what we mapped: the handle is revoked,
  * says so, and touches nothing that is not its own any more.
  */
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include "edu.h"
@@ -110,6 +111,29 @@ TEST_F(revoke, new_tenant)
 				    PAGES * PAGE_SIZE, self->iova));
 	EXPECT_EQ(REVOKED, unmap(env, self->memory));
 	EXPECT_EQ(0, raw_unmap(env, self->iova, PAGES));
+	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, self->mdl));
+}
+
+/* Nor if it has come unnoticed, and cannot be looked at as ours could */
+TEST_F(revoke, new_tenant_that_nobody_reads)
+{
+	const struct env *env = &self->env;
+	const __u64 place = self->iova + 2 * PAGE_SIZE;
+	struct iommu_ioas_map map = {
+		.size = sizeof(map),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_WRITEABLE,
+		.ioas_id = env->ioas,
+		.user_va = (uintptr_t)anon_pages(2),
+		.length = 2 * PAGE_SIZE,
+		.iova = place,
+	};
+
+	/* After the first one the module has let go of the others */
+	ASSERT_EQ(0, raw_unmap(env, self->iova, 2));
+	ASSERT_EQ(0, raw_unmap(env, place, 2));
+	ASSERT_EQ(0, ioctl(env->iommufd, IOMMU_IOAS_MAP, &map));
+	EXPECT_EQ(REVOKED, unmap(env, self->memory));
+	EXPECT_EQ(0, raw_unmap(env, place, 2));
 	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, self->mdl));
 }
 
