@@ -447,6 +447,9 @@ int wddm_range_watch(struct wddm_range *range)
 		range_loosen(range);
 
 out_unlock:
+	/* What nobody was told of is not revoked, whatever becomes of it until it is undone */
+	if (rc)
+		range->unmapper = current;
 	mutex_unlock(&ioas->lock);
 	return rc;
 }
