@@ -292,15 +292,15 @@ static bool range_area_is_lost(const struct wddm_range *range, int rc)
  * pinned only for a moment, so that nobody who makes us look can have iommufd call us
  * often. What cannot be seen is believed to be there.
  */
-static void range_look(struct wddm_range *range)
+static void range_look_at(struct wddm_range *range, u32 first, u32 end)
 {
 	bool lost = false;
+	u32 i = first;
 	int rc;
-	u32 i;
 
 	if (!range->loose || range_is_mdl(range))
 		return;
-	for_each_set_bit(i, range->areas, range->num_areas) {
+	for_each_set_bit_from(i, range->areas, end) {
 		rc = range_pin_area(range, i);
 		if (!rc) {
 			range_unpin_area(range, i);
@@ -315,6 +315,11 @@ static void range_look(struct wddm_range *range)
 		range_forget(range);
 }
 
+static void range_look(struct wddm_range *range)
+{
+	range_look_at(range, 0, range->num_areas);
+}
+
 /*
  * Pin a loose mapping again, all of what is there or nothing. Returns whether to try
  * it later: there was no memory, or it went in this moment. Not if it is being unmapped:
@@ -325,10 +330,8 @@ static bool range_tighten(struct wddm_range *range)
 	u32 i, pinned;
 	int rc;
 
-	if (!range->loose || range_is_mdl(range))
+	if (!range->loose || range->unmapper || range_is_mdl(range))
 		return false;
-	if (range->unmapper)
-		return true;
 	range_look(range);
 	for_each_set_bit(i, range->areas, range->num_areas) {
 		rc = range_pin_area(range, i);
@@ -463,6 +466,8 @@ static bool range_unmapped(struct wddm_range *range, unsigned long start,
 {
 	u32 first_area, last_area;
 
+	if (!range_has_areas_at(range, start, last, &first_area, &last_area))
+		return true;
 	if (range->unmapper) {
 		/* Not if it is somebody else, nor for what lies in a gap of it */
 		if (current == range->unmapper && start <= range->node.start)
@@ -470,12 +475,9 @@ static bool range_unmapped(struct wddm_range *range, unsigned long start,
 		range_loosen(range);
 		return false;
 	}
-	if (range_has_areas_at(range, start, last, &first_area, &last_area)) {
-		range_revoke(range);
-		range_loosen(range);
-		bitmap_clear(range->areas, first_area,
-			     last_area - first_area + 1);
-	}
+	range_revoke(range);
+	range_loosen(range);
+	bitmap_clear(range->areas, first_area, last_area - first_area + 1);
 	if (!range_has_areas(range))
 		range_forget(range);
 	return true;
@@ -615,20 +617,23 @@ struct range_run {
 	enum wddm_via via;
 };
 
-/* Find the first run of areas that are known to be there; @single: not more than one */
-static bool range_first_run(struct wddm_range *range, struct range_run *run,
-			    bool single)
+/* Find a run of areas that are known to be there, @from one on; @single: no more than one */
+static bool range_next_run(struct wddm_range *range, struct range_run *run,
+			   u32 from, bool single)
 {
+	const u32 num = range->num_areas;
 	struct range_area area;
 
 	mutex_lock(&range->ioas->lock);
-	range_look(range);
-	run->first = find_first_bit(range->areas, range->num_areas);
-	run->end =
-		find_next_zero_bit(range->areas, range->num_areas, run->first);
+	do {
+		run->first = find_next_bit(range->areas, num, from);
+		range_look_at(range, run->first,
+			      single ? min(run->first + 1, num) : num);
+	} while (run->first < num && !test_bit(run->first, range->areas));
+	run->end = find_next_zero_bit(range->areas, num, run->first);
 	run->loose = range->loose;
 	mutex_unlock(&range->ioas->lock);
-	if (run->first == range->num_areas)
+	if (run->first == num)
 		return false;
 
 	if (single)
@@ -714,6 +719,8 @@ static void range_give_up_unmap(struct wddm_range *range)
 	mutex_lock(&range->ioas->lock);
 	range->unmapper = NULL;
 	range_look(range);
+	if (range->loose && range_is_mdl(range))
+		range_revoke(range);
 	if (range->loose)
 		ioas_look_later(range->ioas);
 	mutex_unlock(&range->ioas->lock);
@@ -736,6 +743,8 @@ static bool area_is_going(struct wddm_ioas *ioas, unsigned long iova)
 	if (!rc)
 		iommufd_access_unpin_pages(ioas->access, iova, PAGE_SIZE);
 	mutex_unlock(&ioas->lock);
+	if (!rc)
+		return false;
 	if (rc == -EINVAL)
 		return true;
 	return wddm_ioas_unmap(ioas, WDDM_VIA_CARRIER, iova + 1, 1) == -EBUSY;
@@ -753,10 +762,10 @@ unsigned long wddm_patience_end(void)
  * and a context that ends waits only once for all. A process that is killed does not
  * wait; but what a kernel module was told is to be true even then.
  */
-static void range_settle(struct wddm_range *range, u32 first, u32 end)
+static void range_settle(struct wddm_range *range, u32 first, u32 end,
+			 unsigned long timeout)
 {
 	const struct wddmcompat_context *ctx = range->obj.ctx;
-	unsigned long timeout = ctx->patience ?: wddm_patience_end();
 	u32 i;
 
 	for (i = first; i < end; i++) {
@@ -780,24 +789,48 @@ static void range_settle(struct wddm_range *range, u32 first, u32 end)
  * owner has changed our IOAS_COPY, or has copied it again himself. @unmapped is how
  * many areas have gone by this hand, and no other.
  */
-static int range_unmap_runs(struct wddm_range *range, u32 *unmapped)
+static int range_unmap_runs(struct wddm_range *range, unsigned long timeout,
+			    u32 *unmapped)
 {
 	struct range_run run;
-	int tries = 0;
+	int tries, rc, failed;
+	u32 from;
+
+	for (tries = 0; tries < UNMAP_TRIES; tries++) {
+		failed = 0;
+		for (from = 0; range_next_run(range, &run, from, tries);
+		     from = run.end) {
+			run.via = range_run_via(range, &run, tries);
+			rc = wddm_ioas_unmap(range->ioas, run.via, run.iova,
+					     run.length);
+			if (range_run_unmapped(range, &run, rc)) {
+				*unmapped += rc ? 0 : run.end - run.first;
+				continue;
+			}
+			failed = !rc || rc == -ENOENT ? -EBUSY : rc;
+			range_settle(range, run.first, run.end, timeout);
+		}
+		if (!failed)
+			break;
+	}
+	return failed;
+}
+
+/* As wddm_range_unmap(), but after an error it is still being unmapped */
+static int range_try_unmap(struct wddm_range *range)
+{
+	unsigned long timeout = range->obj.ctx->patience ?: wddm_patience_end();
+	u32 unmapped = 0;
 	int rc;
 
-	while (range_first_run(range, &run, tries)) {
-		run.via = range_run_via(range, &run, tries);
-		rc = wddm_ioas_unmap(range->ioas, run.via, run.iova,
-				     run.length);
-		if (range_run_unmapped(range, &run, rc)) {
-			*unmapped += rc ? 0 : run.end - run.first;
-			continue;
-		}
-		if (++tries == UNMAP_TRIES)
-			return !rc || rc == -ENOENT ? -EBUSY : rc;
-		range_settle(range, run.first, run.end);
-	}
+	range_begin_unmap(range);
+	rc = range_unmap_runs(range, timeout, &unmapped);
+	if (rc)
+		return rc;
+	/* The rest is unmapped by others, who may be in the middle of it */
+	if (unmapped < range->num_areas && !range_is_mdl(range))
+		range_settle(range, 0, range->num_areas, timeout);
+	wddm_range_release(range);
 	return 0;
 }
 
@@ -831,20 +864,11 @@ void wddm_range_release(struct wddm_range *range)
  */
 int wddm_range_unmap(struct wddm_range *range)
 {
-	u32 unmapped = 0;
-	int rc;
+	int rc = range_try_unmap(range);
 
-	range_begin_unmap(range);
-	rc = range_unmap_runs(range, &unmapped);
-	if (rc) {
+	if (rc)
 		range_give_up_unmap(range);
-		return rc;
-	}
-	/* The rest is unmapped by others, who may be in the middle of it */
-	if (unmapped < range->num_areas && !range_is_mdl(range))
-		range_settle(range, 0, range->num_areas);
-	wddm_range_release(range);
-	return 0;
+	return rc;
 }
 
 /**
@@ -863,6 +887,6 @@ void wddm_range_abort(struct wddm_range *range, unsigned long length)
 			   range_find_area(range, range->node.start + length -
 							  1) + 1);
 	mutex_unlock(&range->ioas->lock);
-	if (wddm_range_unmap(range))
+	if (range_try_unmap(range))
 		wddm_range_release(range);
 }
