@@ -40,6 +40,7 @@ enum kind {
  * @file: Of @kind SHARED or PRIVATE: which file
  * @index: And where in it
  * @own: Of @kind ANONYMOUS or PRIVATE: its page, if it has one
+ * @unsure: Of @kind PRIVATE: it may have one that the model has not heard of
  */
 struct place {
 	enum kind kind;
@@ -47,9 +48,13 @@ struct place {
 	unsigned int file;
 	unsigned int index;
 	struct page *own;
+	bool unsure;
 };
 
 static struct place arena[ARENA_PAGES];
+
+/* Given to iommufd, which pins them when the module looks whose an area is */
+static bool given[ARENA_PAGES];
 static struct {
 	int fd;
 	struct page *pages[FILE_PAGES];
@@ -142,13 +147,36 @@ static struct page *place_look(const struct place *place)
 		       NULL;
 }
 
+static bool place_is_unsure(const struct place *place)
+{
+	return place->unsure || given[place - arena];
+}
+
+/*
+ * Private memory that was pinned, if only for a moment, is no longer the file's. It is
+ * known only when they differ.
+ */
+static void place_learn(struct place *place)
+{
+	const __u64 *at = arena_at(place - arena);
+	struct page *seen = *file_page(place);
+
+	if (place->kind != PRIVATE || place->own ||
+	    !(place->prot & PROT_READ) || !place_is_unsure(place) ||
+	    at[0] == (seen ? seen->stamp : 0) || !stamp_is(at, at[0]))
+		return;
+	place->own = page_new(at[0]);
+}
+
 /* The page that is written to there, or pinned */
 static struct page *place_touch(struct place *place)
 {
 	struct page **page = place->kind == SHARED ? file_page(place) :
 						     &place->own;
-	struct page *seen = place_look(place);
+	struct page *seen;
 
+	place_learn(place);
+	seen = place_look(place);
 	if (!*page) {
 		*page = page_new(seen ? seen->stamp : 0);
 		(*page)->lazy = seen && seen->lazy;
@@ -168,6 +196,15 @@ bool arena_can_pin(__u64 va, bool write)
 
 	return place && place->kind != NOTHING &&
 	       place->prot & (write ? PROT_WRITE : PROT_READ);
+}
+
+/* iommufd may pin that at any time from now on */
+void arena_give(__u64 va)
+{
+	const struct place *place = place_of(va);
+
+	if (place)
+		given[place - arena] = true;
 }
 
 bool arena_pin_is_seen(__u64 va)
@@ -253,6 +290,7 @@ void do_move(const __u64 *arg, unsigned int n)
 			wrong("mremap: %m");
 		place_clear(&arena[to]);
 		arena[to] = arena[first + i];
+		arena[to].unsure = place_is_unsure(&arena[first + i]);
 		arena[first + i] = (struct place){};
 	}
 }
@@ -332,11 +370,13 @@ void do_write(const __u64 *arg, unsigned int n)
 /* Does the process see what it should? */
 static void place_check(unsigned int i)
 {
-	struct page *page = place_look(&arena[i]);
 	const __u64 *at = arena_at(i);
+	struct page *page;
 
 	if (arena[i].kind == NOTHING || !(arena[i].prot & PROT_READ))
 		return;
+	place_learn(&arena[i]);
+	page = place_look(&arena[i]);
 	if (page && page->lazy && stamp_is(at, 0))
 		page->stamp = 0;
 	if (!stamp_is(at, page ? page->stamp : 0))

@@ -85,6 +85,7 @@ bool arena_can_pin(__u64 va, bool write);
 
 /* Would trying to have it change what the process sees later? */
 bool arena_pin_is_seen(__u64 va);
+void arena_give(__u64 va);
 
 /* state.c: contexts and what belongs to them */
 

@@ -192,6 +192,8 @@ void do_imap(const __u64 *arg, unsigned int n)
 	check_place(ioas, fixed, in.iova, cmd.iova, in.length);
 	area_add(ioas, cmd.iova, in.length, pages, start, pages->writable);
 	raw_made(arg[8], cmd.iova, in.length);
+	for (unsigned long i = 0; i < num; i++)
+		arena_give(pages->va + i * PAGE_SIZE);
 
 out_pages:
 	pages_put(pages);
