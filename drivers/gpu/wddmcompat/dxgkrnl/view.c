@@ -13,7 +13,6 @@
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
-#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -23,40 +22,59 @@
 /**
  * struct dxgk_view - An address of some of an object
  * @node: In physical->views
- * @mm: The process that has it, or NULL for the kernel
- * @address: The address
+ * @file: Of user space: what is mapped there. NULL for the kernel
+ * @address: The address, in the address space that has @file mapped
  * @size: Bytes, whole pages
  */
 struct dxgk_view {
 	struct list_head node;
-	struct mm_struct *mm;
+	struct file *file;
 	unsigned long address;
 	size_t size;
 };
 
+/**
+ * struct view_pages - What a view of user space is of
+ * @pages: The object's pages
+ * @first: The first one
+ * @is_mapped: They are mapped, which is done once
+ */
+struct view_pages {
+	struct dxgk_pages *pages;
+	unsigned long first;
+	bool is_mapped;
+};
+
+/* A process can have a file that it has mapped be mapped again: remap_file_pages() */
 static int view_file_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	struct dxgk_pages *pages = file->private_data;
+	struct view_pages *view = file->private_data;
+	struct dxgk_pages *pages = view->pages;
 	unsigned long num_pages = vma_pages(vma);
 	int rc;
 
-	if (vma->vm_pgoff >= pages->num_pages ||
-	    num_pages > pages->num_pages - vma->vm_pgoff)
-		return -EINVAL;
+	if (xchg(&view->is_mapped, true))
+		return -EPERM;
 	/* Who gets to read does not get to write later */
 	if (!(vma->vm_flags & VM_WRITE))
 		vm_flags_clear(vma, VM_MAYWRITE);
 	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
 	vma->vm_page_prot = dxgk_cache_prot(pages->cache, vma->vm_page_prot);
-	rc = vm_insert_pages(vma, vma->vm_start, pages->pages + vma->vm_pgoff,
+	rc = vm_insert_pages(vma, vma->vm_start, pages->pages + view->first,
 			     &num_pages);
 	/* That is what it says when it has no memory for page tables */
 	return rc == -EFAULT ? -ENOMEM : rc;
 }
 
+static void view_pages_free(struct view_pages *view)
+{
+	dxgk_pages_put(view->pages);
+	kfree(view);
+}
+
 static int view_file_release(struct inode *inode, struct file *file)
 {
-	dxgk_pages_put(file->private_data);
+	view_pages_free(file->private_data);
 	return 0;
 }
 
@@ -65,6 +83,26 @@ static const struct file_operations view_file_fops = {
 	.mmap = view_file_mmap,
 	.release = view_file_release,
 };
+
+/* A file of its own has an inode of its own, by which all that is mapped is found */
+static struct file *view_file_open(struct dxgk_pages *pages,
+				   unsigned long first)
+{
+	struct view_pages *view;
+	struct file *file;
+
+	view = kzalloc_obj(*view, GFP_KERNEL_ACCOUNT);
+	if (!view)
+		return ERR_PTR(-ENOMEM);
+	dxgk_pages_get(pages);
+	view->pages = pages;
+	view->first = first;
+	file = anon_inode_create_getfile("[wddmcompat-memory]", &view_file_fops,
+					 view, O_RDWR, NULL);
+	if (IS_ERR(file))
+		view_pages_free(view);
+	return file;
+}
 
 /* Whole pages of the object that @offset and @size, which are in it, touch */
 static void view_round(size_t *offset, size_t *size)
@@ -76,21 +114,18 @@ static void view_round(size_t *offset, size_t *size)
 }
 
 static unsigned long view_map_user(struct dxgk_physical *physical,
-				   size_t offset, size_t size)
+				   size_t offset, size_t size,
+				   struct file **file)
 {
 	unsigned long prot = PROT_READ | (physical->readonly ? 0 : PROT_WRITE);
 	unsigned long address;
-	struct file *file;
 
-	dxgk_pages_get(physical->pages);
-	file = anon_inode_getfile("[wddmcompat-memory]", &view_file_fops,
-				  physical->pages, O_RDWR);
-	if (IS_ERR(file)) {
-		dxgk_pages_put(physical->pages);
-		return PTR_ERR(file);
-	}
-	address = vm_mmap(file, 0, size, prot, MAP_SHARED, offset);
-	fput(file);
+	*file = view_file_open(physical->pages, offset >> PAGE_SHIFT);
+	if (IS_ERR(*file))
+		return PTR_ERR(*file);
+	address = vm_mmap(*file, 0, size, prot, MAP_SHARED, 0);
+	if (IS_ERR_VALUE(address))
+		fput(*file);
 	return address;
 }
 
@@ -126,16 +161,6 @@ static unsigned long view_map_io(struct dxgk_physical *physical, size_t offset,
 	return address ? (__force unsigned long)address : -ENOMEM;
 }
 
-static unsigned long view_map(struct dxgk_physical *physical,
-			      DXGK_ACCESS_MODE mode, size_t offset, size_t size)
-{
-	if (mode == DXGK_ACCESS_MODE_USER_MODE)
-		return view_map_user(physical, offset, size);
-	if (!physical->pages)
-		return view_map_io(physical, offset, size);
-	return view_map_kernel(physical, offset, size);
-}
-
 static void view_unmap_kernel(struct dxgk_physical *physical,
 			      const struct dxgk_view *view)
 {
@@ -162,6 +187,17 @@ static int view_check(const struct dxgk_physical *physical,
 	return -EINVAL;
 }
 
+static unsigned long view_map(struct dxgk_physical *physical,
+			      DXGK_ACCESS_MODE mode, size_t offset,
+			      struct dxgk_view *view)
+{
+	if (mode == DXGK_ACCESS_MODE_USER_MODE)
+		return view_map_user(physical, offset, view->size, &view->file);
+	if (!physical->pages)
+		return view_map_io(physical, offset, view->size);
+	return view_map_kernel(physical, offset, view->size);
+}
+
 static struct dxgk_view *view_create(struct dxgk_physical *physical,
 				     DXGK_ACCESS_MODE mode, size_t offset,
 				     size_t size)
@@ -172,24 +208,20 @@ static struct dxgk_view *view_create(struct dxgk_physical *physical,
 	if (!view)
 		return ERR_PTR(-ENOMEM);
 	view->size = size;
-	view->address = view_map(physical, mode, offset, size);
+	view->address = view_map(physical, mode, offset, view);
 	if (IS_ERR_VALUE(view->address)) {
 		int rc = view->address;
 
 		kfree(view);
 		return ERR_PTR(rc);
 	}
-	if (mode == DXGK_ACCESS_MODE_USER_MODE) {
-		mmgrab(current->mm);
-		view->mm = current->mm;
-	}
 	return view;
 }
 
 static void view_free(struct dxgk_view *view)
 {
-	if (view->mm)
-		mmdrop(view->mm);
+	if (view->file)
+		fput(view->file);
 	kfree(view);
 }
 
@@ -218,7 +250,7 @@ static int map_physical(struct dxgk_physical *physical,
 	args->Offset -= offset;
 	args->Size = size;
 	args->pMappedAddress = (PVOID)view->address;
-	if (view->mm)
+	if (view->file)
 		wddm_object_unuse(&physical->obj);
 	return 0;
 }
@@ -241,40 +273,95 @@ NTSTATUS dxgk_map_physical(DXGKARGCB_MAP_PHYSICAL_MEMORY *args)
 	return dxgk_errno_to_status(rc);
 }
 
-/* Take a view off the list: the kernel's, or one of the calling process */
+static bool file_is_mapped(struct mm_struct *mm, const struct file *file)
+{
+	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
+
+	for_each_vma(vmi, vma) {
+		if (vma->vm_file == file)
+			return true;
+	}
+	return false;
+}
+
+/* Has the calling process any of it, wherever it has moved it? */
+static bool view_is_ours(const struct dxgk_view *view)
+{
+	bool ours;
+
+	if (!current->mm)
+		return false;
+	mmap_read_lock(current->mm);
+	ours = file_is_mapped(current->mm, view->file);
+	mmap_read_unlock(current->mm);
+	return ours;
+}
+
+/* Nobody but the view has its file: the process has unmapped it, or is dead */
+static bool view_is_gone(const struct dxgk_view *view)
+{
+	return file_count(view->file) == 1;
+}
+
+static struct dxgk_view *view_find(struct dxgk_physical *physical,
+				   unsigned long address, size_t size,
+				   bool gone)
+{
+	struct dxgk_view *view;
+
+	list_for_each_entry(view, &physical->views, node) {
+		if (view->address != address || view->size != size)
+			continue;
+		if (!view->file ||
+		    (gone ? view_is_gone(view) : view_is_ours(view)))
+			return view;
+	}
+	return NULL;
+}
+
+/*
+ * Take a view off the list: the kernel's, or one of the calling process. One that
+ * nobody has any more can be that of a process that has died, whose files are closed
+ * when it has no memory left, or of one that has unmapped it itself.
+ */
 static struct dxgk_view *view_take(struct dxgk_physical *physical,
 				   unsigned long address, size_t size)
 {
-	struct dxgk_view *view, *found = NULL;
+	struct dxgk_view *view;
 
 	mutex_lock(&physical->lock);
-	list_for_each_entry(view, &physical->views, node) {
-		if (view->address == address && view->size == size &&
-		    (!view->mm || view->mm == current->mm)) {
-			list_del(&view->node);
-			found = view;
-			break;
-		}
-	}
+	view = view_find(physical, address, size, false) ?:
+	       view_find(physical, address, size, true);
+	if (view)
+		list_del(&view->node);
 	mutex_unlock(&physical->lock);
-	return found;
+	return view;
 }
 
-/* Something else may be there now, if the process has unmapped the view itself */
-static bool view_is_mapped(struct dxgk_physical *physical,
-			   const struct dxgk_view *view)
+/* Something else may be there now, if the process has unmapped some of it itself */
+static bool view_is_whole(const struct dxgk_view *view)
 {
 	struct vm_area_struct *vma;
-	bool mapped;
+	bool whole;
 
-	mmap_read_lock(view->mm);
-	vma = vma_lookup(view->mm, view->address);
-	mapped = vma && vma->vm_start == view->address &&
-		 vma->vm_end == view->address + view->size && vma->vm_file &&
-		 vma->vm_file->f_op == &view_file_fops &&
-		 vma->vm_file->private_data == physical->pages;
-	mmap_read_unlock(view->mm);
-	return mapped;
+	if (!current->mm)
+		return false;
+	mmap_read_lock(current->mm);
+	vma = vma_lookup(current->mm, view->address);
+	whole = vma && vma->vm_file == view->file &&
+		vma->vm_start == view->address &&
+		vma->vm_end == view->address + view->size;
+	mmap_read_unlock(current->mm);
+	return whole;
+}
+
+/* Where it is not whole the addresses stay, with nothing at them */
+static void view_unmap_user(const struct dxgk_view *view)
+{
+	unmap_mapping_range(view->file->f_mapping, 0, 0, 1);
+	if (view_is_whole(view))
+		wddm_munmap(view->address, view->size);
 }
 
 static int unmap_physical(struct dxgk_physical *physical,
@@ -286,9 +373,8 @@ static int unmap_physical(struct dxgk_physical *physical,
 			 args->Size);
 	if (!view)
 		return -EINVAL;
-	if (view->mm) {
-		if (view_is_mapped(physical, view))
-			vm_munmap(view->address, view->size);
+	if (view->file) {
+		view_unmap_user(view);
 	} else {
 		view_unmap_kernel(physical, view);
 		wddm_object_unuse(&physical->obj);
@@ -327,7 +413,7 @@ void dxgk_views_release(struct dxgk_physical *physical)
 	list_splice_init(&physical->views, &views);
 	mutex_unlock(&physical->lock);
 	list_for_each_entry_safe(view, next, &views, node) {
-		if (!view->mm)
+		if (!view->file)
 			view_unmap_kernel(physical, view);
 		view_free(view);
 	}
