@@ -239,6 +239,25 @@ static void test_lock_kernel_pages(struct kunit *test)
 	vfree(vm);
 }
 
+/* Not all pages of a block count references, unless it is a compound page */
+static void test_lock_kernel_block(struct kunit *test)
+{
+	u8 *block = (u8 *)__get_free_pages(GFP_KERNEL, 2);
+	u8 *compound = (u8 *)__get_free_pages(GFP_KERNEL | __GFP_COMP, 2);
+
+	KUNIT_ASSERT_NOT_NULL(test, block);
+	KUNIT_ASSERT_NOT_NULL(test, compound);
+	KUNIT_EXPECT_EQ(test, lock_kernel(test, block, 4 * P),
+			STATUS_NOT_SUPPORTED);
+	KUNIT_EXPECT_EQ(test, page_count(virt_to_page(block)), 1);
+	KUNIT_EXPECT_EQ(test, page_count(virt_to_page(block + P)), 0);
+	KUNIT_EXPECT_EQ(test, lock_kernel(test, compound, 4 * P),
+			STATUS_SUCCESS);
+	KUNIT_EXPECT_EQ(test, page_count(virt_to_page(compound)), 1);
+	free_pages((unsigned long)compound, 2);
+	free_pages((unsigned long)block, 2);
+}
+
 /* Memory of a user's */
 
 static void test_lock_user_pages(struct kunit *test)
@@ -505,6 +524,7 @@ static struct kunit_case mdl_cases[] = {
 	KUNIT_CASE(test_nonpaged_pool),
 	KUNIT_CASE(test_no_pool),
 	KUNIT_CASE(test_lock_kernel_pages),
+	KUNIT_CASE(test_lock_kernel_block),
 	KUNIT_CASE(test_lock_user_pages),
 	KUNIT_CASE(test_unlock_unmaps),
 	KUNIT_CASE(test_lock_refuses),

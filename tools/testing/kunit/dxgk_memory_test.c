@@ -252,6 +252,8 @@ static const struct pages_row pages_rows[] = {
 	{ "far more", ALL, 0, ALL, 0, CACHED, 0, BAD },
 	{ "skip a byte", P, 0, ALL, 1, CACHED, 0, BAD },
 	{ "skip a page and a byte", P, 0, ALL, P + 1, CACHED, 0, BAD },
+	{ "skip backwards", 2 * P, SZ_64M, SZ_64M + P - 1, (u64)0 - P, CACHED, 0,
+	  BAD },
 	{ "low above high", P, P, 0, 0, CACHED, 0, BAD },
 	{ "no cache type", P, 0, ALL, 0, WRITE_COMBINED + 1, 0, BAD },
 	{ "unknown flag", P, 0, ALL, 0, CACHED, 0x80, BAD },

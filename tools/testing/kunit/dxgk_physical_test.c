@@ -3,9 +3,11 @@
  * WDDM 2.9: physical memory objects, address descriptor lists of them, and addresses
  * for the CPU, of the kernel and of a user.
  */
+#include <linux/file.h>
 #include <linux/io.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/pci.h>
 #include <linux/sizes.h>
 #include <linux/uaccess.h>
@@ -238,6 +240,11 @@ static void mdl_skip_a_byte(create_t *args)
 	args->Mdl.SkipBytes = phys(1);
 }
 
+static void mdl_skip_backwards(create_t *args)
+{
+	args->Mdl.SkipBytes = phys((u64)0 - P);
+}
+
 static void mdl_unknown_flag(create_t *args)
 {
 	args->Mdl.Flags = 0x80;
@@ -348,6 +355,7 @@ static const struct create_row create_rows[] = {
 	{ "no cache type, section", SECTION, P, BAD, no_cache_type },
 	{ "MDL, low above high", OF_MDL, P, BAD, mdl_low_above_high },
 	{ "MDL, skip a byte", OF_MDL, P, BAD, mdl_skip_a_byte },
+	{ "MDL, skip backwards", OF_MDL, P, BAD, mdl_skip_backwards },
 	{ "MDL, unknown flag", OF_MDL, P, BAD, mdl_unknown_flag },
 	{ "MDL, large pages", OF_MDL, P, STATUS_NOT_SUPPORTED, mdl_large_pages },
 	{ "contiguous, bad boundary", CONTIGUOUS, P, BAD, contiguous_boundary },
@@ -849,6 +857,59 @@ static void test_read_only_section(struct kunit *test)
 	destroy(args.hPhysicalMemoryObject, args.hAdapterMemoryObject);
 }
 
+/*
+ * Nothing is left of it, even if the process has cut it to pieces. Nor can the process
+ * have its file's memory once more, which could be other memory of the object's.
+ */
+static void test_user_view_in_pieces(struct kunit *test)
+{
+	struct object object = create(test, OF_MDL, 4 * P);
+	struct mm_struct *mm = fake_mm_new(test);
+	DXGKARGCB_MAP_PHYSICAL_MEMORY user;
+	struct vm_area_struct *vma;
+	unsigned long address;
+	struct file *file;
+	u8 byte;
+
+	KUNIT_ASSERT_EQ(test, map_user(object.physical, P, 3 * P, &user), 0);
+	address = (unsigned long)user.pMappedAddress;
+	mmap_read_lock(mm);
+	vma = vma_lookup(mm, address);
+	KUNIT_EXPECT_NOT_NULL(test, vma);
+	file = vma ? get_file(vma->vm_file) : NULL;
+	mmap_read_unlock(mm);
+	KUNIT_ASSERT_NOT_NULL(test, file);
+	KUNIT_EXPECT_EQ(test, (long)vm_mmap(file, 0, P, PROT_READ, MAP_SHARED, P),
+			-EPERM);
+	fput(file);
+
+	KUNIT_EXPECT_EQ(test, vm_munmap(address + P, P), 0);
+	KUNIT_EXPECT_EQ(test, copy_from_user(&byte, (void __user *)address, 1),
+			0);
+	unmap(&user);
+	KUNIT_EXPECT_EQ(test, copy_from_user(&byte, (void __user *)address, 1),
+			1);
+	address += 2 * P;
+	KUNIT_EXPECT_EQ(test, copy_from_user(&byte, (void __user *)address, 1),
+			1);
+	fake_mm_free(mm);
+	destroy(object.physical, object.opened);
+}
+
+/* By whoever closes the files of a process that has died */
+static void test_user_view_of_the_dead(struct kunit *test)
+{
+	struct object object = create(test, OF_MDL, P);
+	struct mm_struct *mm = fake_mm_new(test);
+	DXGKARGCB_MAP_PHYSICAL_MEMORY user;
+
+	KUNIT_ASSERT_EQ(test, map_user(object.physical, 0, P, &user), 0);
+	fake_mm_free(mm);
+	unmap(&user);
+	destroy(object.physical, object.opened);
+	KUNIT_EXPECT_FALSE(test, exists(object.physical));
+}
+
 /* Only the process itself can unmap; its memory stays until then, come what may */
 static void test_user_view_outlives(struct kunit *test)
 {
@@ -875,6 +936,29 @@ static void test_user_view_outlives(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, copy_from_user(&byte, address, 1), 0);
 	KUNIT_EXPECT_EQ(test, byte, 0x42);
 	fake_mm_free(mm);
+}
+
+/* Nor is memory that a file system is in to be had as a device's */
+static void test_io_space_is_no_pmem(struct kunit *test)
+{
+	const u64 start = iomem_resource.end + 1 - P;
+	struct resource pmem = {
+		.name = "pmem",
+		.start = start,
+		.end = iomem_resource.end,
+		.flags = IORESOURCE_MEM,
+		.desc = IORES_DESC_PERSISTENT_MEMORY,
+	};
+	create_t args = create_args(IO_SPACE, P);
+
+	args.hAdapter = NULL;
+	args.IOSpace.BaseAddress = phys(start);
+	KUNIT_ASSERT_EQ(test, dxgk.DxgkCbCreatePhysicalMemoryObject(&args), 0);
+	destroy(args.hPhysicalMemoryObject, NULL);
+	KUNIT_ASSERT_EQ(test, insert_resource(&iomem_resource, &pmem), 0);
+	KUNIT_EXPECT_EQ(test, dxgk.DxgkCbCreatePhysicalMemoryObject(&args),
+			STATUS_INVALID_PARAMETER);
+	remove_resource(&pmem);
 }
 
 static void expect_regs(struct kunit *test, DXGK_MEMORY_CACHING_TYPE cache)
@@ -987,8 +1071,11 @@ static struct kunit_case physical_cases[] = {
 	KUNIT_CASE_PARAM(test_unmap_refuses, mode_gen_params),
 	KUNIT_CASE_PARAM(test_same_bytes, mode_gen_params),
 	KUNIT_CASE_PARAM(test_read_only_section, mode_gen_params),
+	KUNIT_CASE_PARAM(test_user_view_in_pieces, mode_gen_params),
+	KUNIT_CASE_PARAM(test_user_view_of_the_dead, mode_gen_params),
 	KUNIT_CASE_PARAM(test_user_view_outlives, mode_gen_params),
 	KUNIT_CASE_PARAM(test_io_space_view, mode_gen_params),
+	KUNIT_CASE_PARAM(test_io_space_is_no_pmem, mode_gen_params),
 	KUNIT_CASE_PARAM(test_io_space_is_not_for_users, mode_gen_params),
 	KUNIT_CASE_PARAM(test_adapter_stops, mode_gen_params),
 	KUNIT_CASE_PARAM(test_null_arguments, mode_gen_params),

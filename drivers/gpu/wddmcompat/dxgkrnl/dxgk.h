@@ -199,6 +199,7 @@ struct dxgk_pages *dxgk_pages_alloc_blocks(unsigned long num_pages,
 					   DXGK_MEMORY_CACHING_TYPE cache);
 void dxgk_pages_get(struct dxgk_pages *pages);
 void dxgk_pages_put(struct dxgk_pages *pages);
+bool dxgk_is_memory(u64 start, u64 bytes);
 bool dxgk_cache_is_valid(DXGK_MEMORY_CACHING_TYPE cache);
 pgprot_t dxgk_cache_prot(DXGK_MEMORY_CACHING_TYPE cache, pgprot_t prot);
 

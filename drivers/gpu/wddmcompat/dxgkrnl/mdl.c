@@ -279,6 +279,25 @@ VOID MmBuildMdlForNonPagedPool(PMDL MemoryDescriptorList)
 }
 EXPORT_SYMBOL_NS_GPL(MmBuildMdlForNonPagedPool, WDDM_EXPORT_NS);
 
+static void pages_put(const PFN_NUMBER *pfns, unsigned long num_pages)
+{
+	unsigned long i;
+
+	for (i = 0; i < num_pages; i++)
+		put_page(pfn_to_page(pfns[i]));
+}
+
+/*
+ * Not each page counts references: those of kmalloc() need not, and of alloc_pages()
+ * with an order and without __GFP_COMP it is the first alone.
+ */
+static bool page_try_get(struct page *page)
+{
+	struct page *head = compound_head(page);
+
+	return !page_has_type(head) && get_page_unless_zero(head);
+}
+
 /* Pages that the kernel owns are locked by a reference */
 static NTSTATUS mdl_lock_kernel(PMDL mdl)
 {
@@ -289,12 +308,11 @@ static NTSTATUS mdl_lock_kernel(PMDL mdl)
 	if (!mdl_find_kernel_pages(mdl))
 		return STATUS_ACCESS_VIOLATION;
 	for (i = 0; i < num_pages; i++) {
-		/* Those of kmalloc() need not count references */
-		if (page_has_type(compound_head(pfn_to_page(pfns[i]))))
+		if (!page_try_get(pfn_to_page(pfns[i]))) {
+			pages_put(pfns, i);
 			return STATUS_NOT_SUPPORTED;
+		}
 	}
-	for (i = 0; i < num_pages; i++)
-		get_page(pfn_to_page(pfns[i]));
 	return STATUS_SUCCESS;
 }
 
@@ -356,8 +374,8 @@ static NTSTATUS mdl_lock_user(PMDL mdl, bool write)
  * Return: STATUS_SUCCESS: MmUnlockPages() is to follow. Instead of an exception:
  * STATUS_INVALID_PARAMETER (it is locked), STATUS_ACCESS_VIOLATION (there is no such
  * memory), STATUS_INSUFFICIENT_RESOURCES (limit of locked memory),
- * STATUS_NOT_SUPPORTED (memory of the slab allocator), STATUS_CANCELLED (the process
- * is being killed).
+ * STATUS_NOT_SUPPORTED (memory of the slab allocator, or of alloc_pages() with an order
+ * and without __GFP_COMP), STATUS_CANCELLED (the process is being killed).
  */
 NTSTATUS MmProbeAndLockPages(PMDL MemoryDescriptorList,
 			     KPROCESSOR_MODE AccessMode,
@@ -409,21 +427,16 @@ static void mdl_unlock_user(PMDL mdl)
  */
 VOID MmUnlockPages(PMDL MemoryDescriptorList)
 {
-	unsigned long num_pages = dxgk_mdl_num_pages(MemoryDescriptorList);
-	PPFN_NUMBER pfns = MmGetMdlPfnArray(MemoryDescriptorList);
-	unsigned long i;
-
 	might_sleep();
 	if (!(MemoryDescriptorList->MdlFlags & MDL_PAGES_LOCKED) ||
 	    MemoryDescriptorList->State & MDL_KEPT)
 		return;
 	mdl_unmap(MemoryDescriptorList);
-	if (MemoryDescriptorList->Process) {
+	if (MemoryDescriptorList->Process)
 		mdl_unlock_user(MemoryDescriptorList);
-	} else {
-		for (i = 0; i < num_pages; i++)
-			put_page(pfn_to_page(pfns[i]));
-	}
+	else
+		pages_put(MmGetMdlPfnArray(MemoryDescriptorList),
+			  dxgk_mdl_num_pages(MemoryDescriptorList));
 	MemoryDescriptorList->MdlFlags &=
 		~(MDL_PAGES_LOCKED | MDL_WRITE_OPERATION);
 }

@@ -233,7 +233,8 @@ struct dxgk_pages *dxgk_new_pages(u64 bytes, PHYSICAL_ADDRESS low,
 	if (flags & PAGES_FLAGS_REFUSED)
 		return ERR_PTR(-EOPNOTSUPP);
 	if (flags & ~PAGES_FLAGS_TAKEN || !bytes_are_valid(bytes) ||
-	    place.low > place.high || !PAGE_ALIGNED(place.skip) ||
+	    place.low > place.high || skip.QuadPart < 0 ||
+	    !PAGE_ALIGNED(place.skip) ||
 	    !dxgk_cache_is_valid(cache))
 		return ERR_PTR(-EINVAL);
 	num_pages = BYTES_TO_PAGES(bytes);

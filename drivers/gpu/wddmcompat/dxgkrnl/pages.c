@@ -12,6 +12,7 @@
 #include <linux/highmem.h>
 #include <linux/io.h>
 #include <linux/ioport.h>
+#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -28,6 +29,27 @@
 
 /* Blocks that are tried in a piece of memory, at most about */
 #define SEARCH_MAX 512
+
+/* Is anything there the kernel's, or a file system's? */
+bool dxgk_is_memory(u64 start, u64 bytes)
+{
+	static const struct {
+		unsigned long flags;
+		unsigned long desc;
+	} kinds[] = {
+		{ IORESOURCE_SYSTEM_RAM, IORES_DESC_NONE },
+		{ IORESOURCE_MEM, IORES_DESC_PERSISTENT_MEMORY },
+		{ IORESOURCE_MEM, IORES_DESC_PERSISTENT_MEMORY_LEGACY },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (region_intersects(start, bytes, kinds[i].flags,
+				      kinds[i].desc) != REGION_DISJOINT)
+			return true;
+	}
+	return false;
+}
 
 bool dxgk_cache_is_valid(DXGK_MEMORY_CACHING_TYPE cache)
 {
@@ -212,9 +234,14 @@ struct block_search {
  */
 static bool block_in_one_zone(unsigned long first, unsigned long last)
 {
-	struct zone *zone = page_zone(pfn_to_page(first));
+	struct page *page = pfn_to_online_page(first);
+	struct zone *zone;
 
-	return !is_zone_movable_page(pfn_to_page(first)) &&
+	/* Memory can be there and not in use, or going */
+	if (!page)
+		return false;
+	zone = page_zone(page);
+	return !is_zone_movable_page(page) &&
 	       zone_spans_pfn(zone, pageblock_start_pfn(first)) &&
 	       zone_spans_pfn(zone, pageblock_end_pfn(last) - 1);
 }

@@ -107,10 +107,7 @@ static int physical_check_io(const DXGKARGCB_CREATE_PHYSICAL_MEMORY_OBJECT *args
 	    size - 1 > iomem_resource.end - base ||
 	    !dxgk_cache_is_valid(args->CacheType))
 		return -EINVAL;
-	if (region_intersects(base, size, IORESOURCE_SYSTEM_RAM,
-			      IORES_DESC_NONE) != REGION_DISJOINT)
-		return -EINVAL;
-	return 0;
+	return dxgk_is_memory(base, size) ? -EINVAL : 0;
 }
 
 static int

@@ -8,7 +8,6 @@
  * map it; elsewhere it cannot.
  */
 #include <linux/err.h>
-#include <linux/ioport.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -26,10 +25,7 @@ static int range_check(const DXGK_PHYSICAL_MEMORY_RANGE *range)
 	    bytes > DXGK_BYTES_MAX || base + bytes < base)
 		return -EINVAL;
 	/* A miniport must not get at the kernel's memory by claiming it */
-	if (region_intersects(base, bytes, IORESOURCE_SYSTEM_RAM,
-			      IORES_DESC_NONE) != REGION_DISJOINT)
-		return -EINVAL;
-	return 0;
+	return dxgk_is_memory(base, bytes) ? -EINVAL : 0;
 }
 
 static struct page **range_pages(const DXGK_PHYSICAL_MEMORY_RANGE *range)
