@@ -208,8 +208,7 @@ void wddm_mapping_undo(struct wddm_object *obj)
 	struct wddm_mapping *mapping =
 		container_of(obj, struct wddm_mapping, range.obj);
 
-	if (wddm_range_unmap(&mapping->range))
-		wddm_range_release(&mapping->range);
+	wddm_range_undo(&mapping->range);
 	mapping_unuse(mapping);
 	wddm_object_remove(obj);
 }

@@ -246,8 +246,7 @@ void wddm_mdl_undo(struct wddm_object *obj)
 	struct wddmcompat_mdl *mdl =
 		container_of(obj, struct wddmcompat_mdl, range.obj);
 
-	if (wddm_range_unmap(&mdl->range))
-		wddm_range_release(&mdl->range);
+	wddm_range_undo(&mdl->range);
 	wddm_object_remove(obj);
 }
 

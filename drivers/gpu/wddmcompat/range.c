@@ -756,11 +756,17 @@ unsigned long wddm_patience_end(void)
 	return (jiffies + 5 * HZ) ?: 1;
 }
 
+/* A context that ends waits only once for all */
+static unsigned long range_patience_end(const struct wddm_range *range)
+{
+	return range->obj.ctx->patience ?: wddm_patience_end();
+}
+
 /*
  * Wait until the unmaps of others are through. An area that is on its way in looks as
- * one on its way out, and may stay so for as long as its maker likes: so not for ever,
- * and a context that ends waits only once for all. A process that is killed does not
- * wait; but what a kernel module was told is to be true even then.
+ * one on its way out, and may stay so for as long as its maker likes: so not for ever.
+ * A process that is killed does not wait; but what a kernel module was told is to be
+ * true even then.
  */
 static void range_settle(struct wddm_range *range, u32 first, u32 end,
 			 unsigned long timeout)
@@ -789,14 +795,14 @@ static void range_settle(struct wddm_range *range, u32 first, u32 end,
  * owner has changed our IOAS_COPY, or has copied it again himself. @unmapped is how
  * many areas have gone by this hand, and no other.
  */
-static int range_unmap_runs(struct wddm_range *range, unsigned long timeout,
-			    u32 *unmapped)
+static int range_unmap_runs(struct wddm_range *range, u32 *unmapped)
 {
+	const unsigned long timeout = range_patience_end(range);
 	struct range_run run;
-	int tries, rc, failed;
+	int tries = 0, rc, failed;
 	u32 from;
 
-	for (tries = 0; tries < UNMAP_TRIES; tries++) {
+	do {
 		failed = 0;
 		for (from = 0; range_next_run(range, &run, from, tries);
 		     from = run.end) {
@@ -810,37 +816,12 @@ static int range_unmap_runs(struct wddm_range *range, unsigned long timeout,
 			failed = !rc || rc == -ENOENT ? -EBUSY : rc;
 			range_settle(range, run.first, run.end, timeout);
 		}
-		if (!failed)
-			break;
-	}
+	} while (failed && ++tries < UNMAP_TRIES);
 	return failed;
 }
 
-/* As wddm_range_unmap(), but after an error it is still being unmapped */
-static int range_try_unmap(struct wddm_range *range)
-{
-	unsigned long timeout = range->obj.ctx->patience ?: wddm_patience_end();
-	u32 unmapped = 0;
-	int rc;
-
-	range_begin_unmap(range);
-	rc = range_unmap_runs(range, timeout, &unmapped);
-	if (rc)
-		return rc;
-	/* The rest is unmapped by others, who may be in the middle of it */
-	if (unmapped < range->num_areas && !range_is_mdl(range))
-		range_settle(range, 0, range->num_areas, timeout);
-	wddm_range_release(range);
-	return 0;
-}
-
-/**
- * wddm_range_release() - Stop watching a range
- * @range: Range that is unmapped, or that cannot be
- *
- * Areas that are still there stay in the IOAS, as its holder's own.
- */
-void wddm_range_release(struct wddm_range *range)
+/* Stop watching. Areas that are still there stay in the IOAS, as its holder's own. */
+static void range_release(struct wddm_range *range)
 {
 	mutex_lock(&range->ioas->lock);
 	range_loosen(range);
@@ -849,6 +830,24 @@ void wddm_range_release(struct wddm_range *range)
 	/* Nobody can queue it any more */
 	wddm_event_cancel(range);
 	mutex_unlock(&range->ioas->lock);
+}
+
+/* As wddm_range_unmap(), but after an error it is still being unmapped */
+static int range_try_unmap(struct wddm_range *range)
+{
+	u32 unmapped = 0;
+	int rc;
+
+	range_begin_unmap(range);
+	rc = range_unmap_runs(range, &unmapped);
+	if (rc)
+		return rc;
+	/* The rest is unmapped by others, who may be in the middle of it */
+	if (unmapped < range->num_areas && !range_is_mdl(range))
+		range_settle(range, 0, range->num_areas,
+			     range_patience_end(range));
+	range_release(range);
+	return 0;
 }
 
 /**
@@ -872,6 +871,18 @@ int wddm_range_unmap(struct wddm_range *range)
 }
 
 /**
+ * wddm_range_undo() - Unmap a range, come what may
+ * @range: As for wddm_range_unmap()
+ *
+ * What cannot be unmapped stays in the IOAS, and is not watched any more.
+ */
+void wddm_range_undo(struct wddm_range *range)
+{
+	if (range_try_unmap(range))
+		range_release(range);
+}
+
+/**
  * wddm_range_abort() - Undo the mapping of a range that could not be watched
  * @range: Range that was placed
  * @length: Bytes of it that have been mapped, from its start on, whether pinned or not
@@ -887,6 +898,5 @@ void wddm_range_abort(struct wddm_range *range, unsigned long length)
 			   range_find_area(range, range->node.start + length -
 							  1) + 1);
 	mutex_unlock(&range->ioas->lock);
-	if (range_try_unmap(range))
-		wddm_range_release(range);
+	wddm_range_undo(range);
 }

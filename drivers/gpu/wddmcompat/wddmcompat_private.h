@@ -286,8 +286,8 @@ void wddm_range_place(struct wddm_range *range, unsigned long iova,
 		      unsigned long num_pages);
 int __must_check wddm_range_watch(struct wddm_range *range);
 int __must_check wddm_range_unmap(struct wddm_range *range);
+void wddm_range_undo(struct wddm_range *range);
 void wddm_range_abort(struct wddm_range *range, unsigned long length);
-void wddm_range_release(struct wddm_range *range);
 void wddm_watch_init(struct wddm_ioas *ioas);
 void wddm_watch_fini(struct wddm_ioas *ioas);
 void wddm_ranges_unmapped(void *data, unsigned long iova, unsigned long length);

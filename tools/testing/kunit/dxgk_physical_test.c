@@ -8,6 +8,7 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/sizes.h>
 #include <linux/uaccess.h>
@@ -857,6 +858,20 @@ static void test_read_only_section(struct kunit *test)
 	destroy(args.hPhysicalMemoryObject, args.hAdapterMemoryObject);
 }
 
+static struct file *view_file(struct kunit *test, struct mm_struct *mm,
+			      const DXGKARGCB_MAP_PHYSICAL_MEMORY *view)
+{
+	struct vm_area_struct *vma;
+	struct file *file;
+
+	mmap_read_lock(mm);
+	vma = vma_lookup(mm, (unsigned long)view->pMappedAddress);
+	file = vma ? get_file(vma->vm_file) : NULL;
+	mmap_read_unlock(mm);
+	KUNIT_ASSERT_NOT_NULL(test, file);
+	return file;
+}
+
 /*
  * Nothing is left of it, even if the process has cut it to pieces. Nor can the process
  * have its file's memory once more, which could be other memory of the object's.
@@ -866,19 +881,13 @@ static void test_user_view_in_pieces(struct kunit *test)
 	struct object object = create(test, OF_MDL, 4 * P);
 	struct mm_struct *mm = fake_mm_new(test);
 	DXGKARGCB_MAP_PHYSICAL_MEMORY user;
-	struct vm_area_struct *vma;
 	unsigned long address;
 	struct file *file;
 	u8 byte;
 
 	KUNIT_ASSERT_EQ(test, map_user(object.physical, P, 3 * P, &user), 0);
 	address = (unsigned long)user.pMappedAddress;
-	mmap_read_lock(mm);
-	vma = vma_lookup(mm, address);
-	KUNIT_EXPECT_NOT_NULL(test, vma);
-	file = vma ? get_file(vma->vm_file) : NULL;
-	mmap_read_unlock(mm);
-	KUNIT_ASSERT_NOT_NULL(test, file);
+	file = view_file(test, mm, &user);
 	KUNIT_EXPECT_EQ(test, (long)vm_mmap(file, 0, P, PROT_READ, MAP_SHARED, P),
 			-EPERM);
 	fput(file);
@@ -896,15 +905,28 @@ static void test_user_view_in_pieces(struct kunit *test)
 	destroy(object.physical, object.opened);
 }
 
-/* By whoever closes the files of a process that has died */
+/*
+ * By whoever closes the files of a process that has died. Such a view does not keep the
+ * module, as nobody may be left to unmap it.
+ */
 static void test_user_view_of_the_dead(struct kunit *test)
 {
 	struct object object = create(test, OF_MDL, P);
 	struct mm_struct *mm = fake_mm_new(test);
 	DXGKARGCB_MAP_PHYSICAL_MEMORY user;
+	struct module *module;
+	struct file *file;
+	int refs;
 
 	KUNIT_ASSERT_EQ(test, map_user(object.physical, 0, P, &user), 0);
+	file = view_file(test, mm, &user);
+	module = file->f_op->owner;
+	fput(file);
+	KUNIT_ASSERT_NOT_NULL(test, module);
+	refs = module_refcount(module);
 	fake_mm_free(mm);
+	flush_delayed_fput();
+	KUNIT_EXPECT_EQ(test, module_refcount(module), refs - 1);
 	unmap(&user);
 	destroy(object.physical, object.opened);
 	KUNIT_EXPECT_FALSE(test, exists(object.physical));

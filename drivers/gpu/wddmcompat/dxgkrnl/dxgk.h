@@ -21,7 +21,8 @@
  * of its own. Its devices, and the memory that a miniport gets, are objects with
  * handles, all in one table.
  *
- * Locks, outermost first; those of the API come after them all:
+ * Locks, outermost first; those of the API, and of memory management, come after
+ * them all:
  *
  *	adapter->running	read: by each callback that works on the adapter;
  *				write: to stop it

@@ -4,7 +4,8 @@
  *
  * A view of the kernel is a use of its object. One of user space is not, as a process
  * may do with it what it wants, or die: it keeps the pages, by a file of its own, and
- * they go when it goes.
+ * they go when it goes. We keep the inode of that file, by which all that is mapped of
+ * it is found.
  */
 #include <linux/anon_inodes.h>
 #include <linux/err.h>
@@ -22,13 +23,13 @@
 /**
  * struct dxgk_view - An address of some of an object
  * @node: In physical->views
- * @file: Of user space: what is mapped there. NULL for the kernel
- * @address: The address, in the address space that has @file mapped
+ * @inode: Of user space: that of the file that is mapped there. NULL for the kernel
+ * @address: The address, in the address space that has the file mapped
  * @size: Bytes, whole pages
  */
 struct dxgk_view {
 	struct list_head node;
-	struct file *file;
+	struct inode *inode;
 	unsigned long address;
 	size_t size;
 };
@@ -84,7 +85,7 @@ static const struct file_operations view_file_fops = {
 	.release = view_file_release,
 };
 
-/* A file of its own has an inode of its own, by which all that is mapped is found */
+/* With an inode that is no other file's */
 static struct file *view_file_open(struct dxgk_pages *pages,
 				   unsigned long first)
 {
@@ -114,18 +115,21 @@ static void view_round(size_t *offset, size_t *size)
 }
 
 static unsigned long view_map_user(struct dxgk_physical *physical,
-				   size_t offset, size_t size,
-				   struct file **file)
+				   size_t offset, struct dxgk_view *view)
 {
 	unsigned long prot = PROT_READ | (physical->readonly ? 0 : PROT_WRITE);
 	unsigned long address;
+	struct file *file;
 
-	*file = view_file_open(physical->pages, offset >> PAGE_SHIFT);
-	if (IS_ERR(*file))
-		return PTR_ERR(*file);
-	address = vm_mmap(*file, 0, size, prot, MAP_SHARED, 0);
-	if (IS_ERR_VALUE(address))
-		fput(*file);
+	file = view_file_open(physical->pages, offset >> PAGE_SHIFT);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	address = vm_mmap(file, 0, view->size, prot, MAP_SHARED, 0);
+	if (!IS_ERR_VALUE(address)) {
+		view->inode = file_inode(file);
+		ihold(view->inode);
+	}
+	fput(file);
 	return address;
 }
 
@@ -192,7 +196,7 @@ static unsigned long view_map(struct dxgk_physical *physical,
 			      struct dxgk_view *view)
 {
 	if (mode == DXGK_ACCESS_MODE_USER_MODE)
-		return view_map_user(physical, offset, view->size, &view->file);
+		return view_map_user(physical, offset, view);
 	if (!physical->pages)
 		return view_map_io(physical, offset, view->size);
 	return view_map_kernel(physical, offset, view->size);
@@ -204,7 +208,7 @@ static struct dxgk_view *view_create(struct dxgk_physical *physical,
 {
 	struct dxgk_view *view;
 
-	view = kzalloc_obj(*view, GFP_KERNEL);
+	view = kzalloc_obj(*view, GFP_KERNEL_ACCOUNT);
 	if (!view)
 		return ERR_PTR(-ENOMEM);
 	view->size = size;
@@ -220,8 +224,7 @@ static struct dxgk_view *view_create(struct dxgk_physical *physical,
 
 static void view_free(struct dxgk_view *view)
 {
-	if (view->file)
-		fput(view->file);
+	iput(view->inode);
 	kfree(view);
 }
 
@@ -250,7 +253,7 @@ static int map_physical(struct dxgk_physical *physical,
 	args->Offset -= offset;
 	args->Size = size;
 	args->pMappedAddress = (PVOID)view->address;
-	if (view->file)
+	if (view->inode)
 		wddm_object_unuse(&physical->obj);
 	return 0;
 }
@@ -273,13 +276,19 @@ NTSTATUS dxgk_map_physical(DXGKARGCB_MAP_PHYSICAL_MEMORY *args)
 	return dxgk_errno_to_status(rc);
 }
 
-static bool file_is_mapped(struct mm_struct *mm, const struct file *file)
+static bool vma_is_of(const struct vm_area_struct *vma,
+		      const struct inode *inode)
+{
+	return vma->vm_file && file_inode(vma->vm_file) == inode;
+}
+
+static bool mm_has_mapped(struct mm_struct *mm, const struct inode *inode)
 {
 	VMA_ITERATOR(vmi, mm, 0);
 	struct vm_area_struct *vma;
 
 	for_each_vma(vmi, vma) {
-		if (vma->vm_file == file)
+		if (vma_is_of(vma, inode))
 			return true;
 	}
 	return false;
@@ -293,15 +302,22 @@ static bool view_is_ours(const struct dxgk_view *view)
 	if (!current->mm)
 		return false;
 	mmap_read_lock(current->mm);
-	ours = file_is_mapped(current->mm, view->file);
+	ours = mm_has_mapped(current->mm, view->inode);
 	mmap_read_unlock(current->mm);
 	return ours;
 }
 
-/* Nobody but the view has its file: the process has unmapped it, or is dead */
+/* Nobody has any of it: the process has unmapped it, or is dead */
 static bool view_is_gone(const struct dxgk_view *view)
 {
-	return file_count(view->file) == 1;
+	struct address_space *mapping = view->inode->i_mapping;
+	bool gone;
+
+	/* Who cuts it to pieces takes it out of there for a moment */
+	i_mmap_lock_read(mapping);
+	gone = !mapping_mapped(mapping);
+	i_mmap_unlock_read(mapping);
+	return gone;
 }
 
 static struct dxgk_view *view_find(struct dxgk_physical *physical,
@@ -313,7 +329,7 @@ static struct dxgk_view *view_find(struct dxgk_physical *physical,
 	list_for_each_entry(view, &physical->views, node) {
 		if (view->address != address || view->size != size)
 			continue;
-		if (!view->file ||
+		if (!view->inode ||
 		    (gone ? view_is_gone(view) : view_is_ours(view)))
 			return view;
 	}
@@ -349,7 +365,7 @@ static bool view_is_whole(const struct dxgk_view *view)
 		return false;
 	mmap_read_lock(current->mm);
 	vma = vma_lookup(current->mm, view->address);
-	whole = vma && vma->vm_file == view->file &&
+	whole = vma && vma_is_of(vma, view->inode) &&
 		vma->vm_start == view->address &&
 		vma->vm_end == view->address + view->size;
 	mmap_read_unlock(current->mm);
@@ -359,9 +375,9 @@ static bool view_is_whole(const struct dxgk_view *view)
 /* Where it is not whole the addresses stay, with nothing at them */
 static void view_unmap_user(const struct dxgk_view *view)
 {
-	unmap_mapping_range(view->file->f_mapping, 0, 0, 1);
+	unmap_mapping_range(view->inode->i_mapping, 0, 0, 1);
 	if (view_is_whole(view))
-		wddm_munmap(view->address, view->size);
+		vm_munmap(view->address, view->size);
 }
 
 static int unmap_physical(struct dxgk_physical *physical,
@@ -373,7 +389,7 @@ static int unmap_physical(struct dxgk_physical *physical,
 			 args->Size);
 	if (!view)
 		return -EINVAL;
-	if (view->file) {
+	if (view->inode) {
 		view_unmap_user(view);
 	} else {
 		view_unmap_kernel(physical, view);
@@ -413,7 +429,7 @@ void dxgk_views_release(struct dxgk_physical *physical)
 	list_splice_init(&physical->views, &views);
 	mutex_unlock(&physical->lock);
 	list_for_each_entry_safe(view, next, &views, node) {
-		if (!view->file)
+		if (!view->inode)
 			view_unmap_kernel(physical, view);
 		view_free(view);
 	}
