@@ -20,7 +20,7 @@
 #define LEAST_STARTS 3
 
 /* More than any of them takes */
-#define MEET_TIME (30 * HZ)
+#define MEET_TIME (120 * HZ)
 
 /* Each callback by two threads, so that they meet each other, too */
 #define THREADS_PER_ENTRY 2
