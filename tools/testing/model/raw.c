@@ -449,6 +449,26 @@ static int judge_allow(const struct ioas *ioas, const struct span *spans,
 	return 0;
 }
 
+/* Adjacent ranges are one to iommufd: what is there can be in both */
+static void allow_spans(struct ioas *ioas, struct span *spans,
+			unsigned int num)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < num; i++)
+		for (j = 0; j < num; j++) {
+			if (spans[i].last + 1 != spans[j].first)
+				continue;
+			spans[i].last = spans[j].last;
+			spans[j] = spans[--num];
+			/* What was before may be next to it now */
+			i = -1;
+			break;
+		}
+	memcpy(ioas->allowed, spans, num * sizeof(*spans));
+	ioas->num_allowed = num;
+}
+
 /* allow iommufd ioas, and two for each range: first last */
 void do_allow(const __u64 *arg, unsigned int n)
 {
@@ -474,6 +494,5 @@ void do_allow(const __u64 *arg, unsigned int n)
 	expect("IOAS_ALLOW_IOVAS", want, rc);
 	if (rc)
 		return;
-	memcpy(ioas->allowed, spans, sizeof(spans));
-	ioas->num_allowed = cmd.num_iovas;
+	allow_spans(ioas, spans, cmd.num_iovas);
 }

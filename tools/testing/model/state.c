@@ -546,8 +546,9 @@ static bool area_is_like(const struct area *area, const struct mapping *mapping)
 }
 
 /*
- * Is there an area that begins as one of the mapping's does? If it is larger than that, the
- * mapping is not unmapped as long as it is there.
+ * May there be an area that begins as one of the mapping's does? If it is larger than
+ * that, the mapping is not unmapped as long as it is there. The pages of a revoked MDL
+ * may be in use again, for whatever is there.
  */
 bool mapping_has_likeness(const struct mapping *mapping)
 {
@@ -557,7 +558,8 @@ bool mapping_has_likeness(const struct mapping *mapping)
 	for (unsigned int i = area_index(ioas, mapping->iova);
 	     i < ioas->num_areas && ioas->areas[i]->iova <= last; i++)
 		if (ioas->areas[i]->mapping != mapping &&
-		    area_is_like(ioas->areas[i], mapping))
+		    (mapping->mdl->state != IS_LIVE ||
+		     area_is_like(ioas->areas[i], mapping)))
 			return true;
 	return false;
 }
@@ -570,21 +572,11 @@ bool mapping_has_likeness(const struct mapping *mapping)
  */
 bool mapping_is_unclear(const struct mapping *mapping)
 {
-	const struct ioas *ioas = mapping->adapter->ioas;
-	const __u64 last = mapping->iova + mapping->num * PAGE_SIZE - 1;
-
 	if (!mapping->loose)
 		return false;
-	if (mapping->mdl->state != IS_LIVE && !ioas->attached)
+	if (mapping->mdl->state != IS_LIVE && !mapping->adapter->ioas->attached)
 		return true;
-	if (mapping_has_likeness(mapping))
-		return true;
-	for (unsigned int i = area_index(ioas, mapping->iova);
-	     i < ioas->num_areas && ioas->areas[i]->iova <= last; i++)
-		if (ioas->areas[i]->mapping != mapping &&
-		    mapping->mdl->state != IS_LIVE)
-			return true;
-	return false;
+	return mapping_has_likeness(mapping);
 }
 
 /* Is there a mapping in whose place another area may be, or come? */
