@@ -407,6 +407,31 @@ static void test_reserved_ranges(struct kunit *test)
 	}
 }
 
+static void test_reaches_nothing(struct kunit *test)
+{
+	fake.highest = 0;
+	KUNIT_EXPECT_EQ(test, start(), -EINVAL);
+	expect_balance(test, FAKE_NONE);
+}
+
+/* More than a miniport can mean, or another number when it is asked again */
+static void test_reserved_range_count(struct kunit *test)
+{
+	const DXGK_PHYSICAL_MEMORY_RANGE range = { phys(BIOS), P };
+
+	fake.reserved = &range;
+	fake.num_reserved = 65;
+	KUNIT_EXPECT_EQ(test, start(), -EINVAL);
+	expect_balance(test, FAKE_NONE);
+
+	fake_setup(&fake, fake_isolated(test));
+	fake.reserved = &range;
+	fake.num_reserved = 1;
+	fake.reserved_grow = true;
+	KUNIT_EXPECT_EQ(test, start(), -EINVAL);
+	expect_balance(test, FAKE_NONE);
+}
+
 /* In both modes they are at their own address from the first moment on */
 static void test_reserved_range_is_reached(struct kunit *test)
 {
@@ -824,6 +849,8 @@ static struct kunit_case adapter_cases[] = {
 	KUNIT_CASE(test_caps),
 	KUNIT_CASE_PARAM(test_save_area, mode_gen_params),
 	KUNIT_CASE_PARAM(test_reserved_ranges, mode_gen_params),
+	KUNIT_CASE_PARAM(test_reaches_nothing, mode_gen_params),
+	KUNIT_CASE_PARAM(test_reserved_range_count, mode_gen_params),
 	KUNIT_CASE_PARAM(test_reserved_range_is_reached, mode_gen_params),
 	KUNIT_CASE_PARAM(test_overlapping_reserved_ranges, mode_gen_params),
 	KUNIT_CASE_PARAM(test_handles, mode_gen_params),

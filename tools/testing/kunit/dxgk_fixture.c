@@ -191,10 +191,13 @@ static NTSTATUS fake_reserved(const struct fake_miniport *miniport,
 {
 	if (!miniport->num_reserved)
 		return STATUS_NOT_SUPPORTED;
-	if (ranges->pPhysicalRanges)
-		memcpy(ranges->pPhysicalRanges, miniport->reserved,
-		       ranges->NumRanges * sizeof(*miniport->reserved));
-	ranges->NumRanges = miniport->num_reserved;
+	if (!ranges->pPhysicalRanges) {
+		ranges->NumRanges = miniport->num_reserved;
+		return STATUS_SUCCESS;
+	}
+	memcpy(ranges->pPhysicalRanges, miniport->reserved,
+	       ranges->NumRanges * sizeof(*miniport->reserved));
+	ranges->NumRanges = miniport->num_reserved + miniport->reserved_grow;
 	return STATUS_SUCCESS;
 }
 

@@ -54,6 +54,7 @@ struct fake_device {
  * @save_bytes: Size of each save area; 0: none
  * @reserved: Hardware reserved ranges
  * @num_reserved: Entries of @reserved
+ * @reserved_grow: There is one more when they are asked for
  * @fail: The function that is to fail
  * @fail_at: At which call of it, counted from 1
  * @fail_status: How
@@ -73,6 +74,7 @@ struct fake_miniport {
 	size_t save_bytes;
 	const DXGK_PHYSICAL_MEMORY_RANGE *reserved;
 	unsigned int num_reserved;
+	bool reserved_grow;
 	enum fake_ddi fail;
 	unsigned int fail_at;
 	NTSTATUS fail_status;

@@ -135,6 +135,27 @@ static void test_initialize(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, MmGetMdlVirtualAddress(mdl), va);
 }
 
+/* What describes nothing can be neither found, mapped nor locked */
+static void test_empty(struct kunit *test)
+{
+	u8 *pages = fake_pages(test, 0);
+	PMDL mdl = kunit_kmalloc(test, MmSizeOfMdl(pages, P), GFP_KERNEL);
+	struct mm_struct *mm = fake_mm_new(test);
+
+	KUNIT_ASSERT_NOT_NULL(test, mdl);
+	MmInitializeMdl(mdl, pages, (SIZE_T)SZ_4G);
+	KUNIT_EXPECT_EQ(test, MmGetMdlByteCount(mdl), 0);
+	MmBuildMdlForNonPagedPool(mdl);
+	KUNIT_EXPECT_FALSE(test, mdl->MdlFlags & MDL_SOURCE_IS_NONPAGED_POOL);
+	KUNIT_EXPECT_EQ(test, MmProbeAndLockPages(mdl, KernelMode, IoReadAccess),
+			STATUS_ACCESS_VIOLATION);
+	KUNIT_EXPECT_EQ(test, MmProbeAndLockPages(mdl, UserMode, IoReadAccess),
+			STATUS_ACCESS_VIOLATION);
+	KUNIT_EXPECT_NULL(test, MmGetSystemAddressForMdlSafe(mdl, 0));
+	IoFreeMdl(NULL);
+	fake_mm_free(mm);
+}
+
 /* Memory of the kernel's */
 
 static void expect_pfns(struct kunit *test, PMDL mdl, const u8 *first)
@@ -291,6 +312,10 @@ static void test_lock_user_pages(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA);
 	expect_pfns(test, mdl, kernel);
 	KUNIT_EXPECT_EQ(test, kernel[0], 0x5a);
+	/* Whatever it is said to be prepared for, or another address to unmap */
+	MmPrepareMdlForReuse(mdl);
+	MmUnmapLockedPages(kernel + 1, mdl);
+	MmBuildMdlForNonPagedPool(mdl);
 	kernel[2 * P - 1] = 0xa5;
 	KUNIT_ASSERT_EQ(test,
 			copy_from_user(&byte, (void __user *)user + 100 + 2 * P - 1,
@@ -319,7 +344,9 @@ static void test_unlock_unmaps(struct kunit *test)
 			STATUS_SUCCESS);
 	KUNIT_EXPECT_FALSE(test, mdl->MdlFlags & MDL_WRITE_OPERATION);
 	KUNIT_EXPECT_NOT_NULL(test,
-			      MmGetSystemAddressForMdlSafe(mdl, LowPagePriority));
+			      MmGetSystemAddressForMdlSafe(mdl,
+							   LowPagePriority |
+							   MdlMappingNoWrite));
 	MmUnlockPages(mdl);
 	KUNIT_EXPECT_FALSE(test, mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA);
 	KUNIT_EXPECT_NULL(test, MmGetSystemAddressForMdlSafe(mdl, 0));
@@ -521,6 +548,7 @@ static struct kunit_case mdl_cases[] = {
 	KUNIT_CASE_PARAM(test_spans, span_gen_params),
 	KUNIT_CASE_PARAM(test_allocate, allocate_gen_params),
 	KUNIT_CASE(test_initialize),
+	KUNIT_CASE(test_empty),
 	KUNIT_CASE(test_nonpaged_pool),
 	KUNIT_CASE(test_no_pool),
 	KUNIT_CASE(test_lock_kernel_pages),

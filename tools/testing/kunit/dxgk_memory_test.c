@@ -468,7 +468,7 @@ static void test_map_refuses(struct kunit *test)
 	u8 *page = fake_pages(test, 0);
 	PMDL unlocked = IoAllocateMdl(page, P, false, false, NULL);
 	PMDL locked = fake_mdl(test, page, P);
-	PMDL slab;
+	PMDL slab, other;
 	HANDLE memory;
 
 	KUNIT_ASSERT_NOT_NULL(test, small);
@@ -480,6 +480,25 @@ static void test_map_refuses(struct kunit *test)
 	locked->Next = unlocked;
 	KUNIT_EXPECT_EQ(test, map(locked, &memory), STATUS_INVALID_PARAMETER);
 	locked->Next = NULL;
+	/* Fields that only the miniport itself can have written */
+	locked->ByteCount = 0;
+	KUNIT_EXPECT_EQ(test, map(locked, &memory), STATUS_INVALID_PARAMETER);
+	locked->ByteCount = P;
+	locked->ByteOffset = P;
+	KUNIT_EXPECT_EQ(test, map(locked, &memory), STATUS_INVALID_PARAMETER);
+	locked->ByteOffset = 0;
+	MmGetMdlPfnArray(locked)[0] = PHYS_PFN(1ULL << 45);
+	KUNIT_EXPECT_EQ(test, map(locked, &memory), STATUS_NOT_SUPPORTED);
+	MmGetMdlPfnArray(locked)[0] = PHYS_PFN(virt_to_phys(page));
+	/* One contiguous range is read-only or it is not */
+	other = fake_mdl(test, fake_pages(test, 0), P);
+	other->MdlFlags &= ~MDL_WRITE_OPERATION;
+	locked->Next = other;
+	if (!fake_isolated(test))
+		KUNIT_EXPECT_EQ(test, map(locked, &memory),
+				STATUS_INVALID_PARAMETER);
+	locked->Next = NULL;
+	IoFreeMdl(other);
 	slab = fake_mdl(test, small, 64);
 	KUNIT_EXPECT_EQ(test, map(slab, &memory), STATUS_NOT_SUPPORTED);
 	KUNIT_EXPECT_NULL(test, memory);

@@ -297,6 +297,11 @@ static void section_unknown_attribute(create_t *args)
 	args->Section.AllocationAttributes = SEC_COMMIT | 1;
 }
 
+static void section_object_attributes(create_t *args)
+{
+	args->Section.ObjectAttributes = garbage();
+}
+
 static void io_later(create_t *args)
 {
 	args->hAdapter = NULL;
@@ -312,6 +317,18 @@ static void io_memory(create_t *args)
 {
 	args->hAdapter = NULL;
 	args->IOSpace.BaseAddress = phys(SZ_16M);
+}
+
+static void io_behind_the_end(create_t *args)
+{
+	args->hAdapter = NULL;
+	args->IOSpace.BaseAddress = phys(iomem_resource.end + 1);
+}
+
+static void io_over_the_end(create_t *args)
+{
+	args->hAdapter = NULL;
+	args->IOSpace.BaseAddress = phys(iomem_resource.end + 1 - P);
 }
 
 static void io_around_the_end(create_t *args)
@@ -367,9 +384,13 @@ static const struct create_row create_rows[] = {
 	{ "section, no protection", SECTION, P, BAD, section_unprotected },
 	{ "section, unknown attribute", SECTION, P, BAD,
 	  section_unknown_attribute },
+	{ "section, object attributes", SECTION, P, BAD,
+	  section_object_attributes },
 	{ "IO space", IO_SPACE, P, STATUS_NOT_SUPPORTED },
 	{ "IO space, unaligned", IO_SPACE, P, BAD, io_unaligned },
 	{ "IO space in memory", IO_SPACE, P, BAD, io_memory },
+	{ "IO space behind the end", IO_SPACE, P, BAD, io_behind_the_end },
+	{ "IO space over the end", IO_SPACE, 2 * P, BAD, io_over_the_end },
 	{ "IO space around the end", IO_SPACE, 2 * P, BAD, io_around_the_end },
 	{ "garbage adapter", OF_MDL, P, STATUS_INVALID_HANDLE, garbage_adapter },
 };
@@ -855,6 +876,10 @@ static void test_read_only_section(struct kunit *test)
 			1);
 	unmap(&user);
 	fake_mm_free(mm);
+	KUNIT_ASSERT_EQ(test,
+			map_kernel(args.hPhysicalMemoryObject, 0, P, &user), 0);
+	KUNIT_EXPECT_EQ(test, *(u8 *)user.pMappedAddress, 0);
+	unmap(&user);
 	destroy(args.hPhysicalMemoryObject, args.hAdapterMemoryObject);
 }
 
@@ -1032,6 +1057,7 @@ static void test_adapter_stops(struct kunit *test)
 {
 	struct object object = create(test, OF_MDL, P);
 	create_t args = create_args(OF_MDL, P);
+	DXGKARGCB_MAP_PHYSICAL_MEMORY view;
 	HANDLE opened, again;
 	DXGK_ADL *adl;
 
@@ -1041,6 +1067,7 @@ static void test_adapter_stops(struct kunit *test)
 			open(args.hPhysicalMemoryObject, fake.lead, &opened), 0);
 	KUNIT_ASSERT_EQ(test, allocate_adl(object.opened, 0, P, 0, &adl), 0);
 	KUNIT_ASSERT_EQ(test, allocate_adl(opened, 0, P, PREFER, &adl), 0);
+	KUNIT_ASSERT_EQ(test, map_kernel(object.physical, 0, P, &view), 0);
 
 	fake_stop(&fake);
 	fake.leaks = 1;
