@@ -684,12 +684,9 @@ static void map_tried(struct context *ctx, struct mapping *mapping,
 	want = want ?: handle_lookup(ctx, in->adapter,
 				     WDDMCOMPAT_OBJECT_ADAPTER, &adapter);
 	want = want ?: handle_lookup(ctx, in->mdl, WDDMCOMPAT_OBJECT_MDL, &mdl);
-	want = want ?: judge_map((struct adapter *)adapter, (struct mdl *)mdl,
-				 in, undone ? 0 : rc);
 	/* With limits to the IOVA there may be no room, or there may */
-	if (!want && undone && rc == -ENOSPC)
-		want = judge_map((struct adapter *)adapter, (struct mdl *)mdl,
-				 in, rc);
+	want = want ?: judge_map((struct adapter *)adapter, (struct mdl *)mdl,
+				 in, undone && rc != -ENOSPC ? 0 : rc);
 	expect("map", !want && undone ? -EFAULT : want, rc);
 	if (!rc)
 		mapping_made(ctx, mapping, (struct adapter *)adapter,
