@@ -453,18 +453,19 @@ static int judge_allow(const struct ioas *ioas, const struct span *spans,
 static void allow_spans(struct ioas *ioas, struct span *spans,
 			unsigned int num)
 {
-	unsigned int i, j;
+	unsigned int i = 0, j;
 
-	for (i = 0; i < num; i++)
-		for (j = 0; j < num; j++) {
-			if (spans[i].last + 1 != spans[j].first)
-				continue;
-			spans[i].last = spans[j].last;
-			spans[j] = spans[--num];
-			/* What was before may be next to it now */
-			i = -1;
-			break;
+	while (i < num) {
+		for (j = 0; j < num; j++)
+			if (spans[i].last + 1 == spans[j].first)
+				break;
+		if (j == num) {
+			i++;
+			continue;
 		}
+		spans[j].first = spans[i].first;
+		spans[i] = spans[--num];
+	}
 	memcpy(ioas->allowed, spans, num * sizeof(*spans));
 	ioas->num_allowed = num;
 }

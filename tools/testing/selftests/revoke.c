@@ -137,7 +137,15 @@ TEST_F(revoke, new_tenant_that_nobody_reads)
 	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, self->mdl));
 }
 
-/* Also if it is another mapping of the module */
+/* Two areas go, and one that is larger comes: half of the first and all of the second */
+static int let_larger_tenant_in(const struct env *env, __u64 iova, __u8 *va)
+{
+	return raw_unmap(env, iova, 2) ?:
+	       raw_unmap(env, iova + 2 * PAGE_SIZE, 2) ?:
+	       ioas_map_fixed(env->iommufd, env->ioas, va + PAGE_SIZE,
+			      3 * PAGE_SIZE, iova + PAGE_SIZE);
+}
+
 /*
  * What is larger than ours is not ours to cut, even if it has our page at our place.
  * The rest goes all the same.
@@ -145,17 +153,12 @@ TEST_F(revoke, new_tenant_that_nobody_reads)
 TEST_F(revoke, larger_tenant)
 {
 	const struct env *env = &self->env;
-	const __u64 place = self->iova + PAGE_SIZE;
 
-	ASSERT_EQ(0, raw_unmap(env, self->iova, 2));
-	ASSERT_EQ(0, raw_unmap(env, self->iova + 2 * PAGE_SIZE, 2));
-	ASSERT_EQ(0, ioas_map_fixed(env->iommufd, env->ioas,
-				    self->va + PAGE_SIZE, 3 * PAGE_SIZE,
-				    place));
+	ASSERT_EQ(0, let_larger_tenant_in(env, self->iova, self->va));
 	EXPECT_EQ(-EBUSY, unmap(env, self->memory));
 	EXPECT_EQ(REVOKED, state_of(env, self->memory));
 	EXPECT_EQ(-ENOENT, raw_unmap(env, self->iova + 4 * PAGE_SIZE, 2));
-	EXPECT_EQ(0, raw_unmap(env, place, 3));
+	EXPECT_EQ(0, raw_unmap(env, self->iova + PAGE_SIZE, 3));
 	EXPECT_EQ(REVOKED, unmap(env, self->memory));
 	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, self->mdl));
 }
@@ -165,16 +168,13 @@ TEST_F(revoke, larger_tenant_stays)
 {
 	const struct env *env = &self->env;
 
-	ASSERT_EQ(0, raw_unmap(env, self->iova, 2));
-	ASSERT_EQ(0, raw_unmap(env, self->iova + 2 * PAGE_SIZE, 2));
-	ASSERT_EQ(0, ioas_map_fixed(env->iommufd, env->ioas,
-				    self->va + PAGE_SIZE, 3 * PAGE_SIZE,
-				    self->iova + PAGE_SIZE));
+	ASSERT_EQ(0, let_larger_tenant_in(env, self->iova, self->va));
 	EXPECT_EQ(0, close(env->ctx));
 	self->env.ctx = -1;
 	EXPECT_EQ(0, raw_unmap(env, self->iova + PAGE_SIZE, 3));
 }
 
+/* Another mapping of the module is not to be evicted either */
 TEST_F(revoke, new_tenant_of_ours)
 {
 	const struct env *env = &self->env;
