@@ -137,7 +137,7 @@ static void mdl_free_segments(struct wddmcompat_mdl *mdl)
 /* Find an MDL a place in the MDL IOAS that none has had */
 static int mdl_place(struct wddmcompat_mdl *mdl, struct wddmcompat_context *ctx)
 {
-	/* A gap behind each MDL: see what range.c says about iommufd's count */
+	/* A gap behind each MDL: see what watch.c says about iommufd's count */
 	u64 length = ((u64)mdl->num_pages + 1) << PAGE_SHIFT;
 	s64 iova = atomic64_read(&ctx->mdl_iova);
 	u64 next;

@@ -31,7 +31,7 @@
  *	  (iommufd's access->ioas_lock, iova_rwsem, pages->mutex)
  *	handles.xa lock, context->events_lock	spinlocks, innermost
  *
- * iommufd calls range.c's unmap callback, which takes ioas->lock, in the middle of
+ * iommufd calls watch.c's unmap callback, which takes ioas->lock, in the middle of
  * an unmap that may run in any process. So ioas->lock is never held while an
  * iommufd ioctl runs or an access is destroyed; mapping->lock may be, because
  * the callback does not take it.
@@ -202,7 +202,7 @@ int __must_check wddm_command_array(struct wddm_iommufd *iommufd,
  * @access: Ours on it; keeps the IOAS, and calls us before pinned areas go
  * @lock: Protects @ranges and the pins of every range in it
  * @ranges: struct wddm_range by IOVA, as long as they have areas
- * @watch_work: Looks after loose ranges, see range.c
+ * @watch_work: Looks after loose ranges, see watch.c
  * @watch_delay: When it does, in jiffies. Under @lock
  * @watch_calls: How often others have unmapped areas since. Under @lock
  */
@@ -275,7 +275,6 @@ static inline unsigned long wddm_range_length(const struct wddm_range *range)
 	return range->node.last - range->node.start + 1;
 }
 
-unsigned long wddm_patience_end(void);
 int __must_check wddm_range_init(struct wddm_range *range,
 				 struct wddm_ioas *ioas,
 				 struct wddmcompat_mdl *mdl,
@@ -284,13 +283,20 @@ int __must_check wddm_range_init(struct wddm_range *range,
 void wddm_range_fini(struct wddm_range *range);
 void wddm_range_place(struct wddm_range *range, unsigned long iova,
 		      unsigned long num_pages);
+
+/* watch.c: what becomes of them when others unmap their areas */
+
 int __must_check wddm_range_watch(struct wddm_range *range);
-int __must_check wddm_range_unmap(struct wddm_range *range);
-void wddm_range_undo(struct wddm_range *range);
-void wddm_range_abort(struct wddm_range *range, unsigned long length);
 void wddm_watch_init(struct wddm_ioas *ioas);
 void wddm_watch_fini(struct wddm_ioas *ioas);
 void wddm_ranges_unmapped(void *data, unsigned long iova, unsigned long length);
+
+/* unmap.c: how we unmap them */
+
+unsigned long wddm_patience_end(void);
+int __must_check wddm_range_unmap(struct wddm_range *range);
+void wddm_range_undo(struct wddm_range *range);
+void wddm_range_abort(struct wddm_range *range, unsigned long length);
 
 /* context.c: an open file, or a kernel module's */
 

@@ -187,7 +187,7 @@ struct adapter {
 
 /*
  * After that many calls the module lets go of what it has pinned in an IOAS, and what
- * comes then is loose, until it counts anew: see range.c
+ * comes then is loose, until it counts anew: see watch.c
  */
 #define CALLS_MAX 8
 
@@ -233,7 +233,7 @@ struct mdl {
  * @state: What was told
  * @event: What can be read
  * @loose: The module may have let go of the pins that tell it of unmaps, see
- *         range.c: what others do is noticed later, or when it is unmapped
+ *         watch.c: what others do is noticed later, or when it is unmapped
  * @lost: Areas of it were unmapped by others
  * @iova: Address
  * @first: First page of the MDL
