@@ -304,6 +304,11 @@ static void test_lock_user_pages(struct kunit *test)
 			STATUS_INVALID_PARAMETER);
 	KUNIT_EXPECT_EQ(test, fake_pins(), pins + 3);
 
+	/* Of nothing, which a miniport can write there, there is no address */
+	mdl->ByteCount = 0;
+	KUNIT_EXPECT_NULL(test, MmGetSystemAddressForMdlSafe(mdl, 0));
+	mdl->ByteCount = 2 * P;
+
 	/* The kernel sees what the user does, from the first byte on */
 	kernel = MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority);
 	KUNIT_ASSERT_NOT_NULL(test, kernel);

@@ -23,3 +23,9 @@ void *find_command_page(void)
 		fclose(maps);
 	return page;
 }
+
+bool command_is_unmap(const void *page)
+{
+	return __atomic_load_n((const __u32 *)page, __ATOMIC_RELAXED) ==
+	       sizeof(struct iommu_ioas_unmap);
+}

@@ -74,17 +74,11 @@ static void write_all(struct attack *attack)
 	__atomic_store_n(&cmd->length, UINT64_MAX, __ATOMIC_RELAXED);
 }
 
-static bool is_unmap(const struct attack *attack)
-{
-	return __atomic_load_n((__u32 *)attack->page, __ATOMIC_RELAXED) ==
-	       sizeof(struct iommu_ioas_unmap);
-}
-
 static void attack_once(struct attack *attack)
 {
 	const int random = rand_r(&attack->seed);
 
-	if (attack->if_unmap && !is_unmap(attack))
+	if (attack->if_unmap && !command_is_unmap(attack->page))
 		return;
 	if (attack->at == SCRIBBLE_PAGE)
 		write_word(attack, random % 1024, rand_r(&attack->seed));

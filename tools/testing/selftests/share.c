@@ -4,11 +4,10 @@
  * (That nobody but the owner can use a context: lifetime.)
  */
 #include <fcntl.h>
-#include <libgen.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
 
+#include "client.h"
 #include "fixture.h"
 #include "rig.h"
 #include "kselftest_harness.h"
@@ -455,36 +454,7 @@ TEST_F(share, setuid_in_between)
 	close(sock);
 }
 
-/* A kernel module that works on our iommufd, see tools/testing/kunit/client.c */
-#define CLIENT "wddmcompat_client"
-#define CLIENT_HOLD "/sys/module/" CLIENT "/parameters/hold"
-
-static int load_client(void)
-{
-	char exe[256] = "", path[320];
-	int fd, rc;
-
-	if (readlink("/proc/self/exe", exe, sizeof(exe) - 1) < 0)
-		return -errno;
-	snprintf(path, sizeof(path), "%s/../" CLIENT ".ko", dirname(exe));
-	become_root();
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	rc = fd < 0 || syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
-	become_user();
-	if (fd >= 0)
-		close(fd);
-	return rc;
-}
-
-static int unload_client(void)
-{
-	int rc;
-
-	become_root();
-	rc = syscall(SYS_delete_module, CLIENT, O_NONBLOCK) ? -errno : 0;
-	become_user();
-	return rc;
-}
+#define CLIENT_HOLD CLIENT_PARAMETER("hold")
 
 static int hold(int iommufd, __u32 ioas)
 {
