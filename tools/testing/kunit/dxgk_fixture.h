@@ -102,6 +102,10 @@ extern const struct fake_mode fake_modes[2];
 
 int fake_suite_init(struct kunit_suite *suite);
 void fake_suite_exit(struct kunit_suite *suite);
+
+/* For suites that have no devices, but count pins: fake_suite_init() does it, too */
+int fake_pins_init(struct kunit_suite *suite);
+void fake_pins_exit(struct kunit_suite *suite);
 int fake_init(struct kunit *test);
 int fake_init_stopped(struct kunit *test);
 void fake_exit(struct kunit *test);

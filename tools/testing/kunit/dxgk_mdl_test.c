@@ -570,6 +570,8 @@ static struct kunit_case mdl_cases[] = {
 
 static struct kunit_suite mdl_suite = {
 	.name = "wddmcompat-dxgk-mdl",
+	.suite_init = fake_pins_init,
+	.suite_exit = fake_pins_exit,
 	.init = mdl_init,
 	.exit = mdl_exit,
 	.test_cases = mdl_cases,
