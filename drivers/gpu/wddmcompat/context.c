@@ -112,22 +112,20 @@ int wddm_bind_ioctl(struct wddm_ucmd *ucmd)
 struct context_undo {
 	struct wddmcompat_context *ctx;
 	enum wddmcompat_object_type type;
-	unsigned long index;
+	u32 index;
 };
 
 /* Undo objects of one type. Returns whether there may be more. */
 static int context_undo_some(void *data)
 {
 	struct context_undo *undo = data;
-	struct xarray *xa = &undo->ctx->handles.xa;
+	struct wddm_handle_table *handles = &undo->ctx->handles;
 	unsigned int num = 0;
-	void *entry;
 
-	xa_for_each_start(xa, undo->index, entry, undo->index) {
-		struct wddm_object *obj = entry;
+	for (; undo->index < handles->num_slots; undo->index++) {
+		struct wddm_object *obj = wddm_handle_at(handles, undo->index);
 
-		if (xa_is_value(entry) ||
-		    wddm_handle_type(obj->handle) != undo->type)
+		if (!obj || wddm_handle_type(obj->handle) != undo->type)
 			continue;
 		wddm_object_undo(obj);
 		if (++num == UNDO_BATCH)

@@ -29,7 +29,8 @@
  *	  (iommufd's own locks, taken and dropped by the ioctls in ioas.c)
  *	ioas->lock		ranges of an IOAS: which areas are there
  *	  (iommufd's access->ioas_lock, iova_rwsem, pages->mutex)
- *	handles.xa lock, context->events_lock	spinlocks, innermost
+ *	handles.grow_lock	room for more handles
+ *	handles.lock, context->events_lock	spinlocks, innermost
  *
  * iommufd calls watch.c's unmap callback, which takes ioas->lock, in the middle of
  * an unmap that may run in any process. So ioas->lock is never held while an
@@ -49,7 +50,6 @@
 #include <linux/wait.h>
 #include <linux/wddmcompat.h>
 #include <linux/workqueue.h>
-#include <linux/xarray.h>
 
 struct file;
 struct iommufd_access;
@@ -73,16 +73,50 @@ struct wddm_object {
 	atomic_t uses;
 };
 
+#define WDDM_HANDLE_INDEX_BITS 24
+#define WDDM_HANDLE_GENERATION_BITS 36
+
+/* Slots of a chunk, and chunks of a branch: each has 4 KiB */
+#define WDDM_HANDLE_FANOUT 512
+#define WDDM_HANDLE_BRANCHES                                \
+	(BIT(WDDM_HANDLE_INDEX_BITS) / WDDM_HANDLE_FANOUT / \
+	 WDDM_HANDLE_FANOUT)
+
+/**
+ * union wddm_handle_slot - What a handle names, or what is kept for the next one
+ * @obj: The object
+ * @vacant: Odd if there is none, see handle.c
+ */
+union wddm_handle_slot {
+	struct wddm_object *obj;
+	u64 vacant;
+};
+
+struct wddm_handle_chunk {
+	union wddm_handle_slot slots[WDDM_HANDLE_FANOUT];
+};
+
+struct wddm_handle_branch {
+	struct wddm_handle_chunk *chunks[WDDM_HANDLE_FANOUT];
+};
+
 /**
  * struct wddm_handle_table - The handles of a context
- * @xa: Indexed by the low bits of a handle. A published entry is an object; a
- *      reserved or free one is the generation that the slot is at
+ * @lock: Protects the slots
+ * @grow_lock: One thread at a time makes room
  * @first_generation: Where each slot's generation starts: a random number, so
  *                    that handles of one context mean nothing in another
+ * @num_slots: Slots that are there, from index 0 on. Written under both locks
+ * @first_free: Index of a free slot, where the next one is to be found. Under @lock
+ * @branches: Where the slots are. Below @num_slots they do not change any more
  */
 struct wddm_handle_table {
-	struct xarray xa;
+	spinlock_t lock; /* slots */
+	struct mutex grow_lock; /* num_slots */
 	u64 first_generation;
+	u32 num_slots;
+	u32 first_free;
+	struct wddm_handle_branch *branches[WDDM_HANDLE_BRANCHES];
 };
 
 /* Types of objects that no ioctl knows: those of dxgkrnl/ */
@@ -91,11 +125,9 @@ struct wddm_handle_table {
 #define WDDM_OBJECT_DXGK_PHYSICAL ((enum wddmcompat_object_type)10)
 #define WDDM_OBJECT_DXGK_OPENED ((enum wddmcompat_object_type)11)
 
-#define WDDM_HANDLE_INDEX_BITS 24
-#define WDDM_HANDLE_GENERATION_BITS 36
-
 void wddm_handles_init(struct wddm_handle_table *table);
 void wddm_handles_destroy(struct wddm_handle_table *table);
+void *wddm_handles_alloc(size_t size);
 int __must_check wddm_handle_reserve(struct wddm_handle_table *table,
 				     enum wddmcompat_object_type type,
 				     u64 *handle);
@@ -106,6 +138,7 @@ struct wddm_object *wddm_handle_get(struct wddm_handle_table *table, u64 handle)
 struct wddm_object *wddm_handle_get_typed(struct wddm_handle_table *table,
 					  u64 handle,
 					  enum wddmcompat_object_type type);
+struct wddm_object *wddm_handle_at(struct wddm_handle_table *table, u32 index);
 enum wddmcompat_object_type wddm_handle_type(u64 handle);
 
 int __must_check wddm_object_init(struct wddm_object *obj,

@@ -259,11 +259,11 @@ struct books {
 
 static unsigned long count_handles(void)
 {
-	unsigned long index, count = 0;
-	void *entry;
+	unsigned long count = 0;
+	u32 index;
 
-	xa_for_each(&ctx->handles.xa, index, entry)
-		count += !xa_is_value(entry);
+	for (index = 0; index < ctx->handles.num_slots; index++)
+		count += !!wddm_handle_at(&ctx->handles, index);
 	return count;
 }
 

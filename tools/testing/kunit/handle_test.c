@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Handles: what is used again and what never is. */
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
+#include <linux/err.h>
 #include <linux/module.h>
+#include <linux/slab.h>
 
 #include "wddmcompat_private.h"
 
-#define INDEX(handle) ((handle) & GENMASK_ULL(WDDM_HANDLE_INDEX_BITS - 1, 0))
+#define INDEX_MAX GENMASK_ULL(WDDM_HANDLE_INDEX_BITS - 1, 0)
+#define INDEX(handle) ((handle) & INDEX_MAX)
 #define GENERATION_MAX GENMASK_ULL(WDDM_HANDLE_GENERATION_BITS - 1, 0)
 
 static struct wddm_handle_table table;
@@ -176,7 +180,7 @@ static void test_many(struct kunit *test)
 		handles[i] = reserve(test, WDDMCOMPAT_OBJECT_MAPPING);
 	for (i = 0; i < count; i++)
 		KUNIT_ASSERT_EQ(test, INDEX(handles[i]), i);
-	/* Slots in the middle come back, lowest first */
+	/* Slots in the middle come back before there are new ones */
 	wddm_handle_release(&table, handles[700]);
 	wddm_handle_release(&table, handles[300]);
 	KUNIT_EXPECT_EQ(test, INDEX(reserve(test, WDDMCOMPAT_OBJECT_MDL)), 300);
@@ -185,35 +189,120 @@ static void test_many(struct kunit *test)
 			count);
 }
 
-/* Fill the slots from @index on, as many as 1 << @order, as if they were in use */
-static void fill_slots(struct kunit *test, unsigned long index,
-		       unsigned int order)
+/* The last to be given back is the first to be used again, each with a number of its own */
+static void test_order(struct kunit *test)
 {
-	XA_STATE_ORDER(xas, &table.xa, index, order);
+	u64 old[5], new;
+	int i;
 
-	do {
-		xas_lock(&xas);
-		xas_store(&xas, xa_mk_value(0));
-		if (!xas_error(&xas))
-			xas_clear_mark(&xas, XA_FREE_MARK);
-		xas_unlock(&xas);
-	} while (xas_nomem(&xas, GFP_KERNEL));
-	KUNIT_ASSERT_EQ(test, xas_error(&xas), 0);
+	for (i = 0; i < ARRAY_SIZE(old); i++)
+		old[i] = reserve(test, WDDMCOMPAT_OBJECT_MDL);
+	for (i = 0; i < ARRAY_SIZE(old); i++)
+		wddm_handle_release(&table, old[i]);
+	while (i--) {
+		new = reserve(test, WDDMCOMPAT_OBJECT_MDL);
+		KUNIT_EXPECT_EQ(test, INDEX(new), INDEX(old[i]));
+		KUNIT_EXPECT_NE(test, new, old[i]);
+	}
+}
+
+/* What is made, gone or made up is told apart on both sides of where a chunk ends */
+static void test_chunks(struct kunit *test)
+{
+	const int count = 3 * WDDM_HANDLE_FANOUT;
+	struct wddm_object *objs, *found;
+	int i;
+
+	objs = kunit_kcalloc(test, count, sizeof(*objs), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, objs);
+	KUNIT_EXPECT_NULL(test, wddm_handle_at(&table, 0));
+	for (i = 0; i < count; i++) {
+		u64 handle = reserve(test, WDDMCOMPAT_OBJECT_MDL);
+
+		KUNIT_ASSERT_EQ(test, INDEX(handle), i);
+		KUNIT_ASSERT_NULL(test, wddm_handle_at(&table, i));
+		publish(&objs[i], handle);
+	}
+	KUNIT_EXPECT_EQ(test, table.num_slots, count);
+	for (i = 0; i < count; i++) {
+		found = wddm_handle_get(&table, objs[i].handle);
+		KUNIT_ASSERT_PTR_EQ(test, found, &objs[i]);
+		KUNIT_ASSERT_PTR_EQ(test, wddm_handle_at(&table, i), found);
+	}
+	for (i = count; i <= INDEX_MAX; i = 2 * i + 1) {
+		found = wddm_handle_get(&table, objs[0].handle | i);
+		KUNIT_EXPECT_EQ(test, PTR_ERR(found), -ENOENT);
+		KUNIT_EXPECT_NULL(test, wddm_handle_at(&table, i));
+	}
+	for (i = 0; i < count; i += 2)
+		wddm_handle_release(&table, objs[i].handle);
+	for (i = 0; i < count; i++) {
+		found = wddm_handle_at(&table, i);
+		KUNIT_ASSERT_PTR_EQ(test, found, i % 2 ? &objs[i] : NULL);
+	}
+}
+
+/* How many allocations succeed before all fail */
+static int allocations_left;
+
+static void *alloc_some(size_t size)
+{
+	return allocations_left-- > 0 ? kzalloc(size, GFP_KERNEL) : NULL;
+}
+
+static void expect_no_memory(struct kunit *test, int allocations)
+{
+	u64 handle;
+
+	allocations_left = allocations;
+	KUNIT_EXPECT_EQ(test,
+			wddm_handle_reserve(&table, WDDMCOMPAT_OBJECT_MDL,
+					    &handle),
+			-ENOMEM);
+}
+
+/* Without memory there is no room; what there is stays good, and memory makes room again */
+static void test_no_memory(struct kunit *test)
+{
+	struct wddm_object obj;
+	u64 first, handle;
+	int i;
+
+	kunit_activate_static_stub(test, wddm_handles_alloc, alloc_some);
+	/* For a branch or a chunk */
+	expect_no_memory(test, 0);
+	expect_no_memory(test, 1);
+	allocations_left = 1;
+	first = reserve(test, WDDMCOMPAT_OBJECT_MDL);
+	KUNIT_EXPECT_EQ(test, INDEX(first), 0);
+	publish(&obj, first);
+	for (i = 1; i < WDDM_HANDLE_FANOUT; i++)
+		reserve(test, WDDMCOMPAT_OBJECT_MDL);
+	expect_no_memory(test, 0);
+	expect_no_memory(test, 0);
+	KUNIT_EXPECT_EQ(test, table.num_slots, WDDM_HANDLE_FANOUT);
+	KUNIT_EXPECT_PTR_EQ(test, wddm_handle_get(&table, first), &obj);
+	/* What is free needs no memory */
+	wddm_handle_release(&table, first);
+	handle = reserve(test, WDDMCOMPAT_OBJECT_MDL);
+	KUNIT_EXPECT_EQ(test, INDEX(handle), INDEX(first));
+	allocations_left = 1;
+	handle = reserve(test, WDDMCOMPAT_OBJECT_MDL);
+	KUNIT_EXPECT_EQ(test, INDEX(handle), WDDM_HANDLE_FANOUT);
 }
 
 /* Every index is in use but the last 64; nothing spills over when they are, too */
 static void test_table_is_full(struct kunit *test)
 {
-	const u64 index_max = GENMASK_ULL(WDDM_HANDLE_INDEX_BITS - 1, 0);
-	unsigned long index = 0;
+	const u32 index = INDEX_MAX + 1 - 64;
 	u64 handles[64];
-	int order, i;
+	int i;
 
-	for (order = WDDM_HANDLE_INDEX_BITS - 6; order; order -= 6) {
-		for (i = 0; i < 63; i++, index += 1UL << order)
-			fill_slots(test, index, order);
-	}
-	KUNIT_ASSERT_EQ(test, index, index_max + 1 - ARRAY_SIZE(handles));
+	/* Nobody looks for those that are as if they were there */
+	table.num_slots = INDEX_MAX + 1 - WDDM_HANDLE_FANOUT;
+	for (i = 64; i < WDDM_HANDLE_FANOUT; i++)
+		reserve(test, WDDMCOMPAT_OBJECT_MDL);
+	KUNIT_EXPECT_EQ(test, table.num_slots, INDEX_MAX + 1);
 
 	for (i = 0; i < ARRAY_SIZE(handles); i++) {
 		handles[i] = reserve(test, WDDMCOMPAT_OBJECT_MAPPING);
@@ -257,6 +346,9 @@ static struct kunit_case handle_cases[] = {
 	KUNIT_CASE(test_slot_retires),
 	KUNIT_CASE(test_tables_differ),
 	KUNIT_CASE(test_many),
+	KUNIT_CASE(test_order),
+	KUNIT_CASE(test_chunks),
+	KUNIT_CASE(test_no_memory),
 	KUNIT_CASE(test_table_is_full),
 	{}
 };
