@@ -41,6 +41,7 @@ static struct wddmcompat_adapter *adapter_create(struct wddmcompat_context *ctx,
 		kfree(adapter);
 		return ERR_PTR(rc);
 	}
+	init_waitqueue_head(&adapter->unmap_wait);
 	mutex_init(&adapter->devices_lock);
 	INIT_LIST_HEAD(&adapter->devices);
 	rc = wddm_ioas_attach(&adapter->ioas, &ctx->iommufd, ioas_id);

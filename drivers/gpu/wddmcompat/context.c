@@ -265,7 +265,7 @@ static void event_fill(struct wddmcompat_event *event,
 		struct wddm_mapping *mapping =
 			container_of(range, struct wddm_mapping, range);
 
-		event->adapter = mapping->adapter->obj.handle;
+		event->adapter = wddm_mapping_adapter(mapping)->obj.handle;
 		event->iova = range->node.start;
 	}
 }

@@ -53,10 +53,10 @@ static void query_mapping(struct wddmcompat_query *cmd, struct wddm_object *obj)
 	struct wddm_range *range = &mapping->range;
 
 	cmd->out_state = READ_ONCE(range->state);
-	cmd->out_map_flags = mapping->map_flags;
+	cmd->out_map_flags = range->writeable ? WDDMCOMPAT_MAP_WRITEABLE : 0;
 	cmd->out_num_pages = wddm_range_length(range) >> PAGE_SHIFT;
 	cmd->out_iova = range->node.start;
-	cmd->out_adapter = mapping->adapter->obj.handle;
+	cmd->out_adapter = wddm_mapping_adapter(mapping)->obj.handle;
 	cmd->out_mdl = wddm_mdl_obj(range->mdl)->handle;
 }
 
@@ -393,9 +393,12 @@ static int __init wddmcompat_init(void)
 	rc = wddm_carrier_init();
 	if (rc)
 		return rc;
-	rc = dxgk_init();
+	rc = wddm_mappings_init();
 	if (rc)
 		goto err_carrier;
+	rc = dxgk_init();
+	if (rc)
+		goto err_mappings;
 	rc = misc_register(&wddmcompat_misc);
 	if (rc)
 		goto err_dxgk;
@@ -403,6 +406,8 @@ static int __init wddmcompat_init(void)
 
 err_dxgk:
 	dxgk_exit();
+err_mappings:
+	wddm_mappings_exit();
 err_carrier:
 	wddm_carrier_exit();
 	return rc;
@@ -412,6 +417,7 @@ static void __exit wddmcompat_exit(void)
 {
 	misc_deregister(&wddmcompat_misc);
 	dxgk_exit();
+	wddm_mappings_exit();
 	wddm_carrier_exit();
 }
 

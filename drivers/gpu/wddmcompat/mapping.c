@@ -6,16 +6,38 @@
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/kernel.h>
+#include <linux/lockdep.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/wait.h>
 #include <uapi/linux/iommufd.h>
 
 #include "compat.h"
 #include "wddmcompat_private.h"
 
 #define MAP_FLAGS (WDDMCOMPAT_MAP_WRITEABLE | WDDMCOMPAT_MAP_FIXED_IOVA)
+
+static struct kmem_cache *mapping_cache;
+
+#ifdef CONFIG_LOCKDEP
+static struct lock_class_key mapping_claim_key;
+static struct lockdep_map mapping_claim_map =
+	STATIC_LOCKDEP_MAP_INIT("wddm_mapping", &mapping_claim_key);
+#endif
+
+int wddm_mappings_init(void)
+{
+	mapping_cache = KMEM_CACHE(wddm_mapping, SLAB_ACCOUNT);
+	return mapping_cache ? 0 : -ENOMEM;
+}
+
+/* There is no mapping any more */
+void wddm_mappings_exit(void)
+{
+	kmem_cache_destroy(mapping_cache);
+}
 
 /* Is the page range in the MDL? A @num_pages of 0 becomes the rest of it. */
 static int map_check_pages(const struct wddmcompat_mdl *mdl, u64 first_page,
@@ -30,21 +52,22 @@ static int map_check_pages(const struct wddmcompat_mdl *mdl, u64 first_page,
 
 static int mapping_use(struct wddm_mapping *mapping)
 {
+	struct wddmcompat_adapter *adapter = wddm_mapping_adapter(mapping);
 	int rc;
 
-	rc = wddm_object_use(&mapping->adapter->obj);
+	rc = wddm_object_use(&adapter->obj);
 	if (rc)
 		return rc;
 	rc = wddm_object_use(wddm_mdl_obj(mapping->range.mdl));
 	if (rc)
-		wddm_object_unuse(&mapping->adapter->obj);
+		wddm_object_unuse(&adapter->obj);
 	return rc;
 }
 
 static void mapping_unuse(struct wddm_mapping *mapping)
 {
 	wddm_object_unuse(wddm_mdl_obj(mapping->range.mdl));
-	wddm_object_unuse(&mapping->adapter->obj);
+	wddm_object_unuse(&wddm_mapping_adapter(mapping)->obj);
 }
 
 void wddm_mapping_free(struct wddm_object *obj)
@@ -54,9 +77,8 @@ void wddm_mapping_free(struct wddm_object *obj)
 
 	wddm_range_fini(&mapping->range);
 	wddm_object_put(wddm_mdl_obj(mapping->range.mdl));
-	wddm_object_put(&mapping->adapter->obj);
-	mutex_destroy(&mapping->lock);
-	kfree(mapping);
+	wddm_object_put(&wddm_mapping_adapter(mapping)->obj);
+	kmem_cache_free(mapping_cache, mapping);
 }
 
 /* A mapping that is nowhere yet, but uses its adapter and MDL */
@@ -68,15 +90,14 @@ static struct wddm_mapping *mapping_alloc(struct wddmcompat_adapter *adapter,
 	struct wddm_mapping *mapping;
 	int rc;
 
-	mapping = kzalloc_obj(*mapping, GFP_KERNEL_ACCOUNT);
+	mapping = kmem_cache_alloc(mapping_cache, GFP_KERNEL);
 	if (!mapping)
 		return ERR_PTR(-ENOMEM);
 	rc = wddm_range_init(&mapping->range, &adapter->ioas, mdl, first_page,
 			     num_pages);
 	if (rc)
 		goto err_free;
-	mapping->adapter = adapter;
-	mapping->map_flags = flags & WDDMCOMPAT_MAP_WRITEABLE;
+	mapping->range.writeable = flags & WDDMCOMPAT_MAP_WRITEABLE;
 	rc = mapping_use(mapping);
 	if (rc)
 		goto err_range;
@@ -86,7 +107,6 @@ static struct wddm_mapping *mapping_alloc(struct wddmcompat_adapter *adapter,
 		goto err_unuse;
 	wddm_object_get(&adapter->obj);
 	wddm_object_get(wddm_mdl_obj(mdl));
-	mutex_init(&mapping->lock);
 	return mapping;
 
 err_unuse:
@@ -94,7 +114,7 @@ err_unuse:
 err_range:
 	wddm_range_fini(&mapping->range);
 err_free:
-	kfree(mapping);
+	kmem_cache_free(mapping_cache, mapping);
 	return ERR_PTR(rc);
 }
 
@@ -181,25 +201,77 @@ static struct wddm_mapping *mapping_create(struct wddmcompat_adapter *adapter,
 	return mapping;
 }
 
+/* Nobody is unmapping it: it is unmapped, or who waits has to do it */
+static bool mapping_is_settled(struct wddm_mapping *mapping)
+{
+	return READ_ONCE(mapping->range.unmapped) ||
+	       !atomic_read(&wddm_mapping_obj(mapping)->uses);
+}
+
 /*
- * Unmap. When this returns 0 or -ENOENT nothing of the mapping is mapped, whoever
- * unmapped it.
+ * Become the one thread that unmaps a mapping. Who comes later waits until it is unmapped,
+ * which is -ENOENT, or until the other has failed, and then tries it himself. Who is
+ * @killable and killed does not wait.
+ *
+ * With a lock for this, a mapping would be larger by a quarter. So it is a state, all who
+ * wait do so on one queue of the adapter, and lockdep is told.
  */
-static int mapping_unmap(struct wddm_mapping *mapping, u32 *state)
+static int mapping_claim(struct wddm_mapping *mapping, bool killable)
+{
+	struct wddmcompat_adapter *adapter = wddm_mapping_adapter(mapping);
+
+	lock_map_acquire(&mapping_claim_map);
+	while (wddm_object_retire(wddm_mapping_obj(mapping))) {
+		int rc = 0;
+
+		if (killable)
+			rc = wait_event_killable(adapter->unmap_wait,
+						 mapping_is_settled(mapping));
+		else
+			wait_event(adapter->unmap_wait,
+				   mapping_is_settled(mapping));
+		if (!rc && !READ_ONCE(mapping->range.unmapped))
+			continue;
+		lock_map_release(&mapping_claim_map);
+		return rc ? -EINTR : -ENOENT;
+	}
+	return 0;
+}
+
+static void mapping_unclaim(struct wddm_mapping *mapping)
+{
+	struct wddmcompat_adapter *adapter = wddm_mapping_adapter(mapping);
+
+	if (mapping->range.unmapped)
+		wddm_object_remove(wddm_mapping_obj(mapping));
+	else
+		wddm_object_unretire(wddm_mapping_obj(mapping));
+	/* Who waits is on the queue before he looks at the mapping */
+	if (wq_has_sleeper(&adapter->unmap_wait))
+		wake_up_all(&adapter->unmap_wait);
+	lock_map_release(&mapping_claim_map);
+}
+
+/*
+ * Unmap a mapping that the caller has a reference to. When this returns 0 or -ENOENT
+ * nothing of it is mapped, whoever unmapped it.
+ */
+static int mapping_unmap(struct wddm_mapping *mapping, bool killable,
+			 u32 *state)
 {
 	int rc;
 
-	lockdep_assert_held(&mapping->lock);
-	if (mapping->unmapped)
-		return -ENOENT;
-	rc = wddm_range_unmap(&mapping->range);
+	rc = mapping_claim(mapping, killable);
 	if (rc)
 		return rc;
-	mapping->unmapped = true;
-	*state = mapping->range.state;
-	mapping_unuse(mapping);
-	wddm_object_remove(wddm_mapping_obj(mapping));
-	return 0;
+	rc = wddm_range_unmap(&mapping->range);
+	if (!rc) {
+		*state = mapping->range.state;
+		mapping_unuse(mapping);
+		WRITE_ONCE(mapping->range.unmapped, true);
+	}
+	mapping_unclaim(mapping);
+	return rc;
 }
 
 /* Unmap, come what may: of a context that ends, or a handle that was not told */
@@ -310,7 +382,7 @@ static struct wddm_mapping *mapping_get(struct wddm_handle_table *handles,
 	if (IS_ERR(obj))
 		return ERR_CAST(obj);
 	mapping = container_of(obj, struct wddm_mapping, range.obj);
-	if (mapping->adapter->obj.handle != adapter) {
+	if (wddm_mapping_adapter(mapping)->obj.handle != adapter) {
 		wddm_object_put(obj);
 		return ERR_PTR(-ENOENT);
 	}
@@ -328,11 +400,7 @@ int wddm_unmap_ioctl(struct wddm_ucmd *ucmd)
 	mapping = mapping_get(&ucmd->ctx->handles, cmd->adapter, cmd->memory);
 	if (IS_ERR(mapping))
 		return PTR_ERR(mapping);
-	rc = -EINTR;
-	if (!mutex_lock_killable(&mapping->lock)) {
-		rc = mapping_unmap(mapping, &cmd->out_state);
-		mutex_unlock(&mapping->lock);
-	}
+	rc = mapping_unmap(mapping, true, &cmd->out_state);
 	wddm_object_put(wddm_mapping_obj(mapping));
 	return rc;
 }
@@ -404,9 +472,7 @@ void wddmcompat_unmap_mdl_from_iommu(struct wddmcompat_adapter *adapter,
 			      PTR_ERR(mapping), __builtin_return_address(0));
 		return;
 	}
-	mutex_lock(&mapping->lock);
-	rc = mapping_unmap(mapping, &state);
-	mutex_unlock(&mapping->lock);
+	rc = mapping_unmap(mapping, false, &state);
 	if (rc)
 		wddm_complain("wddmcompat_unmap_mdl_from_iommu", rc,
 			      __builtin_return_address(0));

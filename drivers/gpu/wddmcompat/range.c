@@ -11,7 +11,9 @@
  * becomes of a range when others unmap it, unmap.c how we do.
  */
 #include <linux/bitmap.h>
+#include <linux/build_bug.h>
 #include <linux/iommufd.h>
+#include <linux/limits.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -66,6 +68,7 @@ int wddm_range_init(struct wddm_range *range, struct wddm_ioas *ioas,
 {
 	u32 last_seg = wddm_mdl_find_segment(mdl, first_page + num_pages - 1);
 
+	BUILD_BUG_ON(WDDMCOMPAT_MDL_CHAIN_MAX > U16_MAX);
 	range->ioas = ioas;
 	range->mdl = mdl;
 	range->first_page = first_page;
@@ -78,17 +81,21 @@ int wddm_range_init(struct wddm_range *range, struct wddm_ioas *ioas,
 	INIT_LIST_HEAD(&range->event);
 	RB_CLEAR_NODE(&range->node.rb);
 	range->areas_word = 0;
-	range->areas = &range->areas_word;
-	if (range->num_areas > BITS_PER_LONG)
-		range->areas =
+	range->writeable = false;
+	range->unmapped = false;
+	if (range->num_areas > BITS_PER_LONG) {
+		range->areas_map =
 			bitmap_zalloc(range->num_areas, GFP_KERNEL_ACCOUNT);
-	return range->areas ? 0 : -ENOMEM;
+		if (!range->areas_map)
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 void wddm_range_fini(struct wddm_range *range)
 {
-	if (range->areas != &range->areas_word)
-		bitmap_free(range->areas);
+	if (range->num_areas > BITS_PER_LONG)
+		bitmap_free(range->areas_map);
 }
 
 /* Say where the range is, before it is watched */
@@ -191,7 +198,7 @@ void wddm_range_loosen(struct wddm_range *range)
 
 	if (range->loose)
 		return;
-	for_each_set_bit(i, range->areas, range->num_areas)
+	for_each_set_bit(i, wddm_range_areas(range), range->num_areas)
 		wddm_range_unpin_area(range, i);
 	range->loose = true;
 }

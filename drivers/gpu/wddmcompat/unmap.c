@@ -43,16 +43,17 @@ struct range_run {
 static bool range_next_run(struct wddm_range *range, struct range_run *run,
 			   u32 from, bool single)
 {
+	const unsigned long *areas = wddm_range_areas(range);
 	const u32 num = range->num_areas;
 	struct wddm_range_area area;
 
 	mutex_lock(&range->ioas->lock);
 	do {
-		run->first = find_next_bit(range->areas, num, from);
+		run->first = find_next_bit(areas, num, from);
 		wddm_range_look_at(range, run->first,
 				   single ? min(run->first + 1, num) : num);
-	} while (run->first < num && !test_bit(run->first, range->areas));
-	run->end = find_next_zero_bit(range->areas, num, run->first);
+	} while (run->first < num && !test_bit(run->first, areas));
+	run->end = find_next_zero_bit(areas, num, run->first);
 	run->loose = range->loose;
 	mutex_unlock(&range->ioas->lock);
 	if (run->first == num)
@@ -122,7 +123,8 @@ static bool range_run_unmapped(struct wddm_range *range,
 				   range_run_is_lost(range, run);
 	}
 	if (unmapped)
-		bitmap_clear(range->areas, run->first, run->end - run->first);
+		bitmap_clear(wddm_range_areas(range), run->first,
+			     run->end - run->first);
 	mutex_unlock(&range->ioas->lock);
 	return unmapped;
 }
@@ -249,7 +251,7 @@ static void range_release(struct wddm_range *range)
 {
 	mutex_lock(&range->ioas->lock);
 	wddm_range_loosen(range);
-	bitmap_zero(range->areas, range->num_areas);
+	bitmap_zero(wddm_range_areas(range), range->num_areas);
 	wddm_range_forget(range);
 	/* Nobody can queue it any more */
 	wddm_event_cancel(range);
@@ -320,7 +322,7 @@ void wddm_range_abort(struct wddm_range *range, unsigned long length)
 	mutex_lock(&range->ioas->lock);
 	wddm_range_loosen(range);
 	if (length)
-		bitmap_set(range->areas, 0,
+		bitmap_set(wddm_range_areas(range), 0,
 			   wddm_range_find_area(range, last) + 1);
 	mutex_unlock(&range->ioas->lock);
 	wddm_range_undo(range);

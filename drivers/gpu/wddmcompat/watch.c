@@ -29,20 +29,19 @@
 #define WATCH_DELAY_MIN (HZ / 10)
 #define WATCH_DELAY_MAX (300 * HZ)
 
-static bool range_has_areas(const struct wddm_range *range)
+static bool range_has_areas(struct wddm_range *range)
 {
-	return !bitmap_empty(range->areas, range->num_areas);
+	return !bitmap_empty(wddm_range_areas(range), range->num_areas);
 }
 
-static bool range_has_areas_in(const struct wddm_range *range, u32 first,
-			       u32 last)
+static bool range_has_areas_in(struct wddm_range *range, u32 first, u32 last)
 {
-	return find_next_bit(range->areas, last + 1, first) <= last;
+	return find_next_bit(wddm_range_areas(range), last + 1, first) <= last;
 }
 
-static bool range_has_areas_at(const struct wddm_range *range,
-			       unsigned long start, unsigned long last,
-			       u32 *first_area, u32 *last_area)
+static bool range_has_areas_at(struct wddm_range *range, unsigned long start,
+			       unsigned long last, u32 *first_area,
+			       u32 *last_area)
 {
 	*first_area =
 		wddm_range_find_area(range, max(start, range->node.start));
@@ -75,12 +74,12 @@ void wddm_range_look_at(struct wddm_range *range, u32 first, u32 end)
 
 	if (!range->loose || wddm_range_is_mdl(range))
 		return;
-	for_each_set_bit_from(i, range->areas, end) {
+	for_each_set_bit_from(i, wddm_range_areas(range), end) {
 		rc = wddm_range_pin_area(range, i);
 		if (!rc) {
 			wddm_range_unpin_area(range, i);
 		} else if (range_area_is_lost(range, rc)) {
-			__clear_bit(i, range->areas);
+			__clear_bit(i, wddm_range_areas(range));
 			lost = true;
 		}
 	}
@@ -108,7 +107,7 @@ static bool range_tighten(struct wddm_range *range)
 	if (!range->loose || range->unmapper || wddm_range_is_mdl(range))
 		return false;
 	wddm_range_look(range);
-	for_each_set_bit(i, range->areas, range->num_areas) {
+	for_each_set_bit(i, wddm_range_areas(range), range->num_areas) {
 		rc = wddm_range_pin_area(range, i);
 		if (rc)
 			goto err_unpin;
@@ -117,7 +116,7 @@ static bool range_tighten(struct wddm_range *range)
 	return false;
 
 err_unpin:
-	for_each_set_bit(pinned, range->areas, i)
+	for_each_set_bit(pinned, wddm_range_areas(range), i)
 		wddm_range_unpin_area(range, pinned);
 	return rc != -EIDRM;
 }
@@ -162,7 +161,7 @@ static void ioas_evict(struct wddm_ioas *ioas, const struct wddm_range *tenant)
 		    !range_has_areas_at(range, start, last, &first_area,
 					&last_area))
 			continue;
-		bitmap_clear(range->areas, first_area,
+		bitmap_clear(wddm_range_areas(range), first_area,
 			     last_area - first_area + 1);
 		wddm_range_revoke(range);
 		if (!range_has_areas(range))
@@ -201,7 +200,7 @@ int wddm_range_watch(struct wddm_range *range)
 		int area_rc = wddm_range_pin_area(range, i);
 
 		if (!area_rc) {
-			__set_bit(i, range->areas);
+			__set_bit(i, wddm_range_areas(range));
 			continue;
 		}
 		rc = area_rc;
@@ -244,7 +243,8 @@ static bool range_unmapped(struct wddm_range *range, unsigned long start,
 	}
 	wddm_range_revoke(range);
 	wddm_range_loosen(range);
-	bitmap_clear(range->areas, first_area, last_area - first_area + 1);
+	bitmap_clear(wddm_range_areas(range), first_area,
+		     last_area - first_area + 1);
 	if (!range_has_areas(range))
 		wddm_range_forget(range);
 	return true;

@@ -25,7 +25,7 @@
  *	context->bind_lock	binding happens once
  *	adapter->devices_lock	devices come and go one at a time
  *	context->read_lock	one reader of events at a time
- *	mapping->lock		one thread at a time unmaps a mapping
+ *	  (a mapping that is claimed: one thread at a time unmaps it, see mapping.c)
  *	  (iommufd's own locks, taken and dropped by the ioctls in ioas.c)
  *	ioas->lock		ranges of an IOAS: which areas are there
  *	  (iommufd's access->ioas_lock, iova_rwsem, pages->mutex)
@@ -34,13 +34,14 @@
  *
  * iommufd calls watch.c's unmap callback, which takes ioas->lock, in the middle of
  * an unmap that may run in any process. So ioas->lock is never held while an
- * iommufd ioctl runs or an access is destroyed; mapping->lock may be, because
- * the callback does not take it.
+ * iommufd ioctl runs or an access is destroyed; a mapping may be claimed then, because
+ * the callback does not wait for who has it.
  */
 #ifndef __WDDMCOMPAT_PRIVATE_H
 #define __WDDMCOMPAT_PRIVATE_H
 
 #include <linux/atomic.h>
+#include <linux/container_of.h>
 #include <linux/interval_tree.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -275,16 +276,21 @@ int __must_check wddm_ioas_limit(struct wddm_ioas *ioas, u64 last);
  * @node: Its IOVA. Constant once the range is watched; in ioas->ranges, under
  *        ioas->lock, while an area is there
  * @event: In context->events while user space has not been told of a revocation
+ * @unmapper: Our own task that is unmapping it: that is no revocation. Under ioas->lock
+ * @areas_word: One bit for each area that is there, if they are few. Under ioas->lock
+ * @areas_map: The same, if they are many, see wddm_range_areas()
  * @first_page: First page of @mdl that is in the range
  * @first_seg: Segment of @mdl that @first_page is in
  * @num_areas: Segments that the range touches: one area each
  * @state: enum wddmcompat_state. Written under ioas->lock
- * @unmapper: Our own task that is unmapping it: that is no revocation. Under ioas->lock
- * @claimed: iommufd has asked this task for the pin of the first area. Under ioas->lock
+ * @claimed: iommufd has asked @unmapper for the pin of the first area. Under ioas->lock
  * @loose: Its areas are not pinned, so that they may have gone unnoticed.
  *         Under ioas->lock
- * @areas: One bit for each area that is there. Under ioas->lock
- * @areas_word: @areas, of a range with few of them
+ * @writeable: Of a mapping: the device may write to it
+ * @unmapped: Of a mapping: it is; only the memory is left. Written by who has claimed
+ *            the mapping
+ *
+ * There may be a million of them, so each byte counts.
  */
 struct wddm_range {
 	struct wddm_object obj;
@@ -293,15 +299,25 @@ struct wddm_range {
 	struct interval_tree_node node;
 	struct list_head event;
 	const struct task_struct *unmapper;
+	union {
+		unsigned long areas_word;
+		unsigned long *areas_map;
+	};
 	unsigned long first_page;
-	u32 first_seg;
-	u32 num_areas;
+	u16 first_seg;
+	u16 num_areas;
 	u8 state;
-	bool claimed;
-	bool loose;
-	unsigned long *areas;
-	unsigned long areas_word;
+	bool claimed:1;
+	bool loose:1;
+	bool writeable;
+	bool unmapped;
 };
+
+static inline unsigned long *wddm_range_areas(struct wddm_range *range)
+{
+	return range->num_areas > BITS_PER_LONG ? range->areas_map :
+						  &range->areas_word;
+}
 
 static inline unsigned long wddm_range_length(const struct wddm_range *range)
 {
@@ -383,6 +399,7 @@ __poll_t wddm_events_poll(struct wddmcompat_context *ctx, struct file *file,
  * @obj: Handle and references; its uses are the mappings
  * @ioas: The IOAS
  * @owns_ioas: We allocated it
+ * @unmap_wait: Who waits for another thread that is unmapping the same mapping
  * @devices_lock: Protects @devices
  * @devices: Linked physical adapters that a kernel module attached
  */
@@ -390,6 +407,7 @@ struct wddmcompat_adapter {
 	struct wddm_object obj;
 	struct wddm_ioas ioas;
 	bool owns_ioas;
+	wait_queue_head_t unmap_wait;
 	struct mutex devices_lock; /* devices */
 	struct list_head devices;
 };
@@ -454,18 +472,20 @@ void wddm_window_close(unsigned long uaddr, unsigned long num_pages);
 /**
  * struct wddm_mapping - What a memory handle names
  * @range: Where it is in the adapter's IOAS
- * @adapter: The adapter
- * @map_flags: WDDMCOMPAT_MAP_WRITEABLE or 0
- * @lock: Held while it is being unmapped
- * @unmapped: It is; only the memory is left. Under @lock
  */
 struct wddm_mapping {
 	struct wddm_range range;
-	struct wddmcompat_adapter *adapter;
-	u32 map_flags;
-	struct mutex lock; /* unmapped */
-	bool unmapped;
 };
+
+static inline struct wddmcompat_adapter *
+wddm_mapping_adapter(const struct wddm_mapping *mapping)
+{
+	return container_of(mapping->range.ioas, struct wddmcompat_adapter,
+			    ioas);
+}
+
+int __must_check wddm_mappings_init(void);
+void wddm_mappings_exit(void);
 
 static inline struct wddm_object *wddm_mdl_obj(struct wddmcompat_mdl *mdl)
 {
