@@ -93,12 +93,20 @@ u32 wddm_mdl_find_segment(const struct wddmcompat_mdl *mdl, unsigned long page)
 }
 EXPORT_SYMBOL_IF_KUNIT(wddm_mdl_find_segment);
 
-struct page *wddm_mdl_page(const struct wddmcompat_mdl *mdl, unsigned long page)
+/* Frame number of page number @page of an MDL */
+unsigned long wddm_mdl_pfn(const struct wddmcompat_mdl *mdl, unsigned long page)
 {
 	const struct wddm_segment *seg =
 		&mdl->segs[wddm_mdl_find_segment(mdl, page)];
 
-	return seg->pages[page - seg->first_page];
+	return wddm_runs_pfn(seg->runs, page - seg->first_page);
+}
+
+/* The page itself, of an MDL that has it locked */
+static struct page *mdl_page(const struct wddmcompat_mdl *mdl,
+			     unsigned long page)
+{
+	return pfn_to_page(wddm_mdl_pfn(mdl, page));
 }
 
 static struct wddmcompat_mdl *mdl_alloc(u32 num_segs)
@@ -130,7 +138,7 @@ static void mdl_free_segments(struct wddmcompat_mdl *mdl)
 	u32 i;
 
 	for (i = 0; i < mdl->num_segs; i++)
-		kvfree(mdl->segs[i].pages);
+		wddm_runs_free(mdl->segs[i].runs);
 	kvfree(mdl);
 }
 
@@ -176,7 +184,7 @@ static void mdl_free_owned_pages(struct wddmcompat_mdl *mdl)
 	unsigned long i;
 
 	for (i = 0; i < mdl->num_pages; i++)
-		__free_page(wddm_mdl_page(mdl, i));
+		__free_page(mdl_page(mdl, i));
 }
 
 void wddm_mdl_free(struct wddm_object *obj)
@@ -357,19 +365,18 @@ int wddm_mdl_unlock_ioctl(struct wddm_ucmd *ucmd)
 	return rc;
 }
 
-/* Copy the page pointers of checked descriptors, one window's worth of them */
+/* All pages of an MDL, as a window wants them */
 static struct page **mdl_gather_pages(const struct wddmcompat_mdl *mdl)
 {
 	struct page **pages;
-	u32 i;
+	unsigned long i;
 
 	pages = kvmalloc_array(mdl->num_pages, sizeof(*pages),
 			       GFP_KERNEL | __GFP_NOWARN);
 	if (!pages)
 		return NULL;
-	for (i = 0; i < mdl->num_segs; i++)
-		memcpy(pages + mdl->segs[i].first_page, mdl->segs[i].pages,
-		       mdl->segs[i].num_pages * sizeof(*pages));
+	for (i = 0; i < mdl->num_pages; i++)
+		pages[i] = mdl_page(mdl, i);
 	return pages;
 }
 
@@ -464,10 +471,9 @@ wddm_mdl_create_at(struct wddmcompat_context *ctx,
 
 		mdl_add_segment(mdl, i, descs[i].byte_offset,
 				descs[i].byte_count, descs[i].writeable);
-		seg->pages = kvmemdup(descs[i].pages,
-				      seg->num_pages * sizeof(*seg->pages),
-				      GFP_KERNEL | __GFP_NOWARN);
-		if (!seg->pages) {
+		seg->runs = wddm_runs_alloc(descs[i].pages, seg->num_pages,
+					    GFP_KERNEL);
+		if (!seg->runs) {
 			mdl_free_segments(mdl);
 			return ERR_PTR(-ENOMEM);
 		}
@@ -503,22 +509,28 @@ EXPORT_SYMBOL_NS_GPL(wddmcompat_mdl_create, WDDM_EXPORT_NS);
 
 static int mdl_alloc_pages(struct wddm_segment *seg)
 {
+	struct page **pages;
 	unsigned long i;
 
-	seg->pages = kvcalloc(seg->num_pages, sizeof(*seg->pages),
-			      GFP_KERNEL | __GFP_NOWARN);
-	if (!seg->pages)
+	pages = kvmalloc_array(seg->num_pages, sizeof(*pages),
+			       GFP_KERNEL | __GFP_NOWARN);
+	if (!pages)
 		return -ENOMEM;
 	for (i = 0; i < seg->num_pages; i++) {
-		seg->pages[i] = alloc_page(GFP_KERNEL | __GFP_ZERO);
-		if (!seg->pages[i])
+		pages[i] = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		if (!pages[i])
 			goto err_pages;
 	}
+	seg->runs = wddm_runs_alloc(pages, seg->num_pages, GFP_KERNEL);
+	if (!seg->runs)
+		goto err_pages;
+	kvfree(pages);
 	return 0;
 
 err_pages:
 	while (i--)
-		__free_page(seg->pages[i]);
+		__free_page(pages[i]);
+	kvfree(pages);
 	return -ENOMEM;
 }
 
@@ -584,7 +596,7 @@ EXPORT_SYMBOL_NS_GPL(wddmcompat_mdl_free, WDDM_EXPORT_NS);
 struct page *wddmcompat_mdl_page(const struct wddmcompat_mdl *mdl,
 				 unsigned long index)
 {
-	return index < mdl->num_pages ? wddm_mdl_page(mdl, index) : NULL;
+	return index < mdl->num_pages ? mdl_page(mdl, index) : NULL;
 }
 EXPORT_SYMBOL_NS_GPL(wddmcompat_mdl_page, WDDM_EXPORT_NS);
 

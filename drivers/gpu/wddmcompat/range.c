@@ -106,7 +106,20 @@ void wddm_range_place(struct wddm_range *range, unsigned long iova,
 	range->node.last = iova + (num_pages << PAGE_SHIFT) - 1;
 }
 
-/* Pin the pages of a segment. What a kernel module gave must be what we find. */
+/* Keep what was pinned of a segment. What a kernel module gave must be what we find. */
+static int segment_keep_pages(struct wddm_segment *seg, struct page **pages)
+{
+	if (!seg->runs) {
+		seg->runs = wddm_runs_alloc(pages, seg->num_pages,
+					    GFP_KERNEL_ACCOUNT);
+		return seg->runs ? 0 : -ENOMEM;
+	}
+	if (!wddm_runs_equal(seg->runs, pages, seg->num_pages))
+		return -EIO;
+	return 0;
+}
+
+/* Pin the pages of a segment. Their pointers are needed only for so long. */
 static int range_pin_segment(struct wddm_range *range,
 			     const struct wddm_range_area *area,
 			     struct wddm_segment *seg)
@@ -127,14 +140,9 @@ static int range_pin_segment(struct wddm_range *range,
 		rc = -ESTALE;
 	if (rc)
 		goto out_free;
-	if (!seg->pages) {
-		seg->pages = pages;
-		return 0;
-	}
-	if (memcmp(pages, seg->pages, seg->num_pages * sizeof(*pages))) {
+	rc = segment_keep_pages(seg, pages);
+	if (rc)
 		iommufd_access_unpin_pages(access, area->iova, area->length);
-		rc = -EIO;
-	}
 
 out_free:
 	kvfree(pages);
@@ -160,7 +168,7 @@ static int range_pin_first_page(struct wddm_range *range,
 		return -ESTALE;
 	if (rc)
 		return rc;
-	if (page == wddm_mdl_page(range->mdl, area->page))
+	if (page_to_pfn(page) == wddm_mdl_pfn(range->mdl, area->page))
 		return 0;
 	iommufd_access_unpin_pages(access, area->iova, PAGE_SIZE);
 	return wddm_range_mdl_is_revoked(range) ? -EIDRM : -ESTALE;

@@ -412,6 +412,35 @@ struct wddmcompat_adapter {
 	struct list_head devices;
 };
 
+/* runs.c: which pages there are */
+
+/**
+ * struct wddm_run - Physically consecutive pages
+ * @pfn: Frame number of the first
+ * @first: Which page that is, counted through all runs
+ */
+struct wddm_run {
+	unsigned long pfn;
+	unsigned long first;
+};
+
+/**
+ * struct wddm_runs - Pages, as runs
+ * @num: Runs in @runs, at least 1
+ * @runs: The runs, by their first page
+ */
+struct wddm_runs {
+	unsigned long num;
+	struct wddm_run runs[] __counted_by(num);
+};
+
+struct wddm_runs *wddm_runs_alloc(struct page **pages, unsigned long num_pages,
+				  gfp_t gfp);
+void wddm_runs_free(struct wddm_runs *runs);
+unsigned long wddm_runs_pfn(const struct wddm_runs *runs, unsigned long page);
+bool wddm_runs_equal(const struct wddm_runs *runs, struct page **pages,
+		     unsigned long num_pages);
+
 /* mdl.c: locked pages */
 
 /**
@@ -421,8 +450,8 @@ struct wddmcompat_adapter {
  * @byte_offset: First byte within the first page
  * @byte_count: Bytes from there on
  * @writeable: Locked for writing
- * @pages: The pages. Once the MDL is revoked they are no longer ours and only
- *         good for being compared
+ * @runs: The pages. Once the MDL is revoked they are no longer ours, and their
+ *        frame numbers only good for being compared
  */
 struct wddm_segment {
 	unsigned long first_page;
@@ -430,7 +459,7 @@ struct wddm_segment {
 	u32 byte_offset;
 	u32 byte_count;
 	bool writeable;
-	struct page **pages;
+	struct wddm_runs *runs;
 };
 
 /**
@@ -454,7 +483,7 @@ int __must_check wddm_desc_check(const struct wddmcompat_mdl_desc *desc,
 unsigned long wddm_span_pages(u32 byte_offset, u32 byte_count,
 			      unsigned int page_shift);
 u32 wddm_mdl_find_segment(const struct wddmcompat_mdl *mdl, unsigned long page);
-struct page *wddm_mdl_page(const struct wddmcompat_mdl *mdl, unsigned long page);
+unsigned long wddm_mdl_pfn(const struct wddmcompat_mdl *mdl, unsigned long page);
 struct wddmcompat_mdl *
 wddm_mdl_create_at(struct wddmcompat_context *ctx,
 		   const struct wddmcompat_page_desc *descs, u32 num_descs,

@@ -382,12 +382,12 @@ static void test_swapped_page(struct kunit *test)
 	struct wddmcompat_map_args args = {};
 	struct wddmcompat_mdl *mdl = new_mdl(test, 1),
 			      *other = new_mdl(test, 1);
-	struct page **page = &mdl->segs[0].pages[0], *own = *page;
+	unsigned long *pfn = &mdl->segs[0].runs->runs[0].pfn, own = *pfn;
 
 	/* For the check it is as if iommufd had mapped the wrong page */
-	*page = wddmcompat_mdl_page(other, 0);
+	*pfn = page_to_pfn(wddmcompat_mdl_page(other, 0));
 	KUNIT_EXPECT_EQ(test, map(mdl, &args), -ESTALE);
-	*page = own;
+	*pfn = own;
 	/* What is not ours stays; here it is, so somebody has to unmap it */
 	KUNIT_EXPECT_EQ(test,
 			wddm_ioas_unmap(&adapter->ioas, WDDM_VIA_CARRIER, 0,
