@@ -28,7 +28,8 @@ struct wddmcompat_mdl;
  *              WDDM: ByteCount
  * @writeable: Devices may be allowed to write. WDDM: MDL_WRITE_OPERATION
  *
- * The next descriptor in the array takes the place of Next.
+ * The next descriptor in the array takes the place of Next. Neighbours in it that are
+ * equally writeable share an area of iommufd.
  */
 struct wddmcompat_page_desc {
 	struct page **pages;

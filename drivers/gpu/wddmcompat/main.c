@@ -42,7 +42,7 @@ static void query_mdl(struct wddmcompat_query *cmd, struct wddm_object *obj)
 		container_of(obj, struct wddmcompat_mdl, range.obj);
 
 	cmd->out_state = READ_ONCE(mdl->range.state);
-	cmd->out_num_descs = mdl->num_segs;
+	cmd->out_num_descs = mdl->num_descs;
 	cmd->out_num_pages = mdl->num_pages;
 }
 

@@ -285,19 +285,19 @@ void wddm_mapping_undo(struct wddm_object *obj)
 	wddm_object_remove(obj);
 }
 
-/* Where the first byte of segment @i is for the device */
+/* Where the first byte of descriptor @i is for the device */
 static u64 mapping_logical(const struct wddm_mapping *mapping, u32 i)
 {
 	const struct wddm_range *range = &mapping->range;
-	const struct wddm_segment *seg = &range->mdl->segs[i];
+	const struct wddm_desc *desc = &range->mdl->descs[i];
 	unsigned long num_pages = wddm_range_length(range) >> PAGE_SHIFT;
 
-	if (seg->first_page < range->first_page ||
-	    seg->first_page - range->first_page >= num_pages)
+	if (desc->first_page < range->first_page ||
+	    desc->first_page - range->first_page >= num_pages)
 		return WDDMCOMPAT_LOGICAL_NONE;
 	return range->node.start +
-	       ((seg->first_page - range->first_page) << PAGE_SHIFT) +
-	       seg->byte_offset;
+	       ((desc->first_page - range->first_page) << PAGE_SHIFT) +
+	       desc->byte_offset;
 }
 
 static int map_put_logical(const struct wddm_mapping *mapping,
@@ -320,7 +320,7 @@ static int map_objects(struct wddm_ucmd *ucmd, struct wddmcompat_map *cmd,
 	struct wddm_mapping *mapping;
 	int rc;
 
-	if (cmd->num_logical && cmd->num_logical != mdl->num_segs)
+	if (cmd->num_logical && cmd->num_logical != mdl->num_descs)
 		return -EINVAL;
 	mapping = mapping_create(adapter, mdl, cmd->first_page, cmd->num_pages,
 				 cmd->iova, cmd->flags);
@@ -500,7 +500,7 @@ u64 wddmcompat_mdl_logical_address(struct wddmcompat_adapter *adapter,
 			      memory);
 	if (IS_ERR(mapping))
 		return logical;
-	if (desc < mapping->range.mdl->num_segs)
+	if (desc < mapping->range.mdl->num_descs)
 		logical = mapping_logical(mapping, desc);
 	wddm_object_put(wddm_mapping_obj(mapping));
 	return logical;

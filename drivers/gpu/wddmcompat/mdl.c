@@ -2,10 +2,13 @@
 /*
  * MDLs: from descriptors to locked pages and back.
  *
- * The segments of a chain are laid one behind the other in the MDL IOAS of the
- * context, each as an area of its own, and pinned there through our access. That
- * charges them once, keeps them where they are, and lets IOAS_COPY take any run of
- * their pages into the IOAS of an adapter.
+ * The pages of a chain are laid one behind the other in the MDL IOAS of the context
+ * and pinned there through our access. That charges them once, keeps them where they
+ * are, and lets IOAS_COPY take any run of them into the IOAS of an adapter.
+ *
+ * Descriptors that follow each other in memory, with the same right to write, make up a
+ * *segment*: one area for iommufd, as everything that is done to a chain is done area by
+ * area.
  */
 #include <kunit/visibility.h>
 #include <linux/err.h>
@@ -14,6 +17,7 @@
 #include <linux/limits.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -109,36 +113,56 @@ static struct page *mdl_page(const struct wddmcompat_mdl *mdl,
 	return pfn_to_page(wddm_mdl_pfn(mdl, page));
 }
 
-static struct wddmcompat_mdl *mdl_alloc(u32 num_segs)
+/* An MDL with room for descriptors and segments. All have to be there before mdl_init(). */
+static struct wddmcompat_mdl *mdl_alloc(u32 num_descs, u32 num_segs)
 {
 	struct wddmcompat_mdl *mdl;
 
 	mdl = kvzalloc(struct_size(mdl, segs, num_segs), GFP_KERNEL_ACCOUNT);
-	if (mdl)
-		mdl->num_segs = num_segs;
+	if (!mdl)
+		return NULL;
+	mdl->descs = kvmalloc_array(num_descs, sizeof(*mdl->descs),
+				    GFP_KERNEL_ACCOUNT);
+	if (!mdl->descs) {
+		kvfree(mdl);
+		return NULL;
+	}
 	return mdl;
 }
 
-/* Append a segment. All have to be there before mdl_init(). */
-static void mdl_add_segment(struct wddmcompat_mdl *mdl, u32 i, u32 byte_offset,
-			    u32 byte_count, bool writeable)
+/* The descriptors that are added from now on are a segment */
+static void mdl_add_segment(struct wddmcompat_mdl *mdl, unsigned long uaddr,
+			    bool writeable)
 {
-	struct wddm_segment *seg = &mdl->segs[i];
+	const u32 i = mdl->num_segs++;
 
-	seg->first_page = mdl->num_pages;
-	seg->num_pages = wddm_span_pages(byte_offset, byte_count, PAGE_SHIFT);
-	seg->byte_offset = byte_offset;
-	seg->byte_count = byte_count;
-	seg->writeable = writeable;
-	mdl->num_pages += seg->num_pages;
+	mdl->segs[i].first_page = mdl->num_pages;
+	mdl->segs[i].uaddr = uaddr;
+	mdl->segs[i].writeable = writeable;
 }
 
-static void mdl_free_segments(struct wddmcompat_mdl *mdl)
+static void mdl_add_desc(struct wddmcompat_mdl *mdl, u32 byte_offset,
+			 u32 byte_count)
+{
+	unsigned long num_pages =
+		wddm_span_pages(byte_offset, byte_count, PAGE_SHIFT);
+
+	mdl->descs[mdl->num_descs++] = (struct wddm_desc){
+		.first_page = mdl->num_pages,
+		.byte_offset = byte_offset,
+		.byte_count = byte_count,
+	};
+	mdl->segs[mdl->num_segs - 1].num_pages += num_pages;
+	mdl->num_pages += num_pages;
+}
+
+static void mdl_free_memory(struct wddmcompat_mdl *mdl)
 {
 	u32 i;
 
 	for (i = 0; i < mdl->num_segs; i++)
 		wddm_runs_free(mdl->segs[i].runs);
+	kvfree(mdl->descs);
 	kvfree(mdl);
 }
 
@@ -195,15 +219,14 @@ void wddm_mdl_free(struct wddm_object *obj)
 	if (mdl->owns_pages)
 		mdl_free_owned_pages(mdl);
 	wddm_range_fini(&mdl->range);
-	mdl_free_segments(mdl);
+	mdl_free_memory(mdl);
 }
 
 /*
- * Map the segments, whose addresses @uaddrs are, into the MDL IOAS and pin them.
- * The pages stay after the addresses have gone.
+ * Map the segments into the MDL IOAS and pin them. The pages stay after the addresses
+ * have gone.
  */
-static int mdl_lock(struct wddmcompat_mdl *mdl, enum wddm_via via,
-		    const unsigned long *uaddrs)
+static int mdl_lock(struct wddmcompat_mdl *mdl, enum wddm_via via)
 {
 	unsigned long iova = mdl->range.node.start;
 	unsigned long mapped = 0;
@@ -215,7 +238,7 @@ static int mdl_lock(struct wddmcompat_mdl *mdl, enum wddm_via via,
 		unsigned long length = seg->num_pages << PAGE_SHIFT;
 
 		rc = wddm_ioas_map(mdl->range.ioas, via, iova + mapped,
-				   uaddrs[i], length, seg->writeable);
+				   seg->uaddr, length, seg->writeable);
 		/* It may be mapped, and iommufd could not say so */
 		if (!rc || rc == -EFAULT)
 			mapped += length;
@@ -277,42 +300,72 @@ static int mdl_check_descs(const struct wddmcompat_mdl_desc *descs, u32 num)
 	return 0;
 }
 
+/*
+ * A longer descriptor shares its segment with none, so that no segment becomes longer than
+ * a descriptor can be, nor the list of pages that it takes to pin one: nobody can tell
+ * before whether they are there.
+ */
+#define SHARING_BYTES_MAX (SZ_4G / WDDMCOMPAT_MDL_CHAIN_MAX)
+
+/* Does descriptor @i begin a segment? Not if it goes on where the one before it ends. */
+static bool desc_begins_segment(const struct wddmcompat_mdl_desc *descs, u32 i)
+{
+	const struct wddmcompat_mdl_desc *prev;
+
+	if (!i || descs[i].byte_offset ||
+	    descs[i].byte_count > SHARING_BYTES_MAX)
+		return true;
+	prev = &descs[i - 1];
+	return descs[i].flags != prev->flags ||
+	       prev->byte_count > SHARING_BYTES_MAX ||
+	       descs[i].start_va != prev->start_va + prev->byte_offset +
+					    prev->byte_count;
+}
+
+/* An MDL of checked descriptors, or NULL */
+static struct wddmcompat_mdl *
+mdl_of_descs(const struct wddmcompat_mdl_desc *descs, u32 num)
+{
+	struct wddmcompat_mdl *mdl;
+	u32 num_segs = 0, i;
+
+	for (i = 0; i < num; i++)
+		num_segs += desc_begins_segment(descs, i);
+	mdl = mdl_alloc(num, num_segs);
+	if (!mdl)
+		return NULL;
+	for (i = 0; i < num; i++) {
+		if (desc_begins_segment(descs, i))
+			mdl_add_segment(mdl, descs[i].start_va,
+					descs[i].flags &
+						WDDMCOMPAT_MDL_WRITE_OPERATION);
+		mdl_add_desc(mdl, descs[i].byte_offset, descs[i].byte_count);
+	}
+	return mdl;
+}
+
 /* Lock the memory that checked descriptors name */
 static struct wddmcompat_mdl *
 mdl_lock_user(struct wddmcompat_context *ctx,
 	      const struct wddmcompat_mdl_desc *descs, u32 num)
 {
 	struct wddmcompat_mdl *mdl;
-	unsigned long *uaddrs;
-	int rc = -ENOMEM;
-	u32 i;
+	int rc;
 
-	uaddrs = kvmalloc_array(num, sizeof(*uaddrs), GFP_KERNEL_ACCOUNT);
-	if (!uaddrs)
-		return ERR_PTR(-ENOMEM);
-	mdl = mdl_alloc(num);
+	mdl = mdl_of_descs(descs, num);
 	if (!mdl)
-		goto out_uaddrs;
-	for (i = 0; i < num; i++) {
-		bool writeable = descs[i].flags &
-				 WDDMCOMPAT_MDL_WRITE_OPERATION;
-
-		uaddrs[i] = descs[i].start_va;
-		mdl_add_segment(mdl, i, descs[i].byte_offset,
-				descs[i].byte_count, writeable);
-	}
+		return ERR_PTR(-ENOMEM);
 	rc = mdl_init(mdl, ctx);
 	if (rc) {
-		mdl_free_segments(mdl);
-		goto out_uaddrs;
+		mdl_free_memory(mdl);
+		return ERR_PTR(rc);
 	}
-	rc = mdl_lock(mdl, WDDM_VIA_OWNER, uaddrs);
-	if (rc)
+	rc = mdl_lock(mdl, WDDM_VIA_OWNER);
+	if (rc) {
 		wddm_object_remove(wddm_mdl_obj(mdl));
-
-out_uaddrs:
-	kvfree(uaddrs);
-	return rc ? ERR_PTR(rc) : mdl;
+		return ERR_PTR(rc);
+	}
+	return mdl;
 }
 
 int wddm_mdl_lock_ioctl(struct wddm_ucmd *ucmd)
@@ -365,77 +418,133 @@ int wddm_mdl_unlock_ioctl(struct wddm_ucmd *ucmd)
 	return rc;
 }
 
-/* All pages of an MDL, as a window wants them */
-static struct page **mdl_gather_pages(const struct wddmcompat_mdl *mdl)
+/**
+ * struct mdl_window - An MDL that is to be locked in a window
+ * @mdl: The MDL
+ * @pages: All of its pages
+ */
+struct mdl_window {
+	struct wddmcompat_mdl *mdl;
+	struct page **pages;
+};
+
+/* Lock an MDL in a window; in the carrier */
+static int mdl_lock_pages(void *data)
+{
+	const struct mdl_window *window = data;
+	struct wddmcompat_mdl *mdl = window->mdl;
+	unsigned long uaddr;
+	int rc;
+	u32 i;
+
+	rc = wddm_window_open(window->pages, mdl->num_pages, &uaddr);
+	if (rc)
+		return rc;
+	for (i = 0; i < mdl->num_segs; i++)
+		mdl->segs[i].uaddr =
+			uaddr + (mdl->segs[i].first_page << PAGE_SHIFT);
+	rc = mdl_lock(mdl, WDDM_VIA_CARRIER);
+	wddm_window_close(uaddr, mdl->num_pages);
+	return rc;
+}
+
+/* Note which pages the segments have to have */
+static int mdl_set_pages(struct wddmcompat_mdl *mdl, struct page **pages)
+{
+	u32 i;
+
+	for (i = 0; i < mdl->num_segs; i++) {
+		struct wddm_segment *seg = &mdl->segs[i];
+
+		seg->runs = wddm_runs_alloc(pages + seg->first_page,
+					    seg->num_pages, GFP_KERNEL);
+		if (!seg->runs)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/*
+ * Lock an MDL that consists of @pages; frees it if that fails. Without @by_address they
+ * are given an address, else they have one in the calling process.
+ */
+static int mdl_lock_given(struct wddmcompat_mdl *mdl,
+			  struct wddmcompat_context *ctx, struct page **pages,
+			  bool by_address)
+{
+	struct mdl_window window = { mdl, pages };
+	int rc;
+
+	rc = mdl_set_pages(mdl, pages);
+	if (!rc)
+		rc = mdl_init(mdl, ctx);
+	if (rc) {
+		mdl_free_memory(mdl);
+		return rc;
+	}
+	if (by_address)
+		rc = mdl_lock(mdl, WDDM_VIA_CALLER);
+	else
+		rc = wddm_carrier_call(&ctx->iommufd, mdl_lock_pages, &window);
+	if (rc)
+		wddm_object_remove(wddm_mdl_obj(mdl));
+	return rc;
+}
+
+static unsigned long page_desc_pages(const struct wddmcompat_page_desc *desc)
+{
+	return wddm_span_pages(desc->byte_offset, desc->byte_count, PAGE_SHIFT);
+}
+
+/* Does descriptor @i begin a segment? Those in a window all follow each other. */
+static bool page_desc_begins_segment(const struct wddmcompat_page_desc *descs,
+				     const unsigned long *uaddrs, u32 i)
+{
+	if (!i || descs[i].writeable != descs[i - 1].writeable)
+		return true;
+	return uaddrs &&
+	       uaddrs[i] != uaddrs[i - 1] +
+				    (page_desc_pages(&descs[i - 1])
+				     << PAGE_SHIFT);
+}
+
+/* An MDL of checked descriptors, or NULL */
+static struct wddmcompat_mdl *
+mdl_of_page_descs(const struct wddmcompat_page_desc *descs, u32 num_descs,
+		  const unsigned long *uaddrs)
+{
+	struct wddmcompat_mdl *mdl;
+	u32 num_segs = 0, i;
+
+	for (i = 0; i < num_descs; i++)
+		num_segs += page_desc_begins_segment(descs, uaddrs, i);
+	mdl = mdl_alloc(num_descs, num_segs);
+	if (!mdl)
+		return NULL;
+	for (i = 0; i < num_descs; i++) {
+		if (page_desc_begins_segment(descs, uaddrs, i))
+			mdl_add_segment(mdl, uaddrs ? uaddrs[i] : 0,
+					descs[i].writeable);
+		mdl_add_desc(mdl, descs[i].byte_offset, descs[i].byte_count);
+	}
+	return mdl;
+}
+
+/* The pages of all descriptors of an MDL, or NULL */
+static struct page **mdl_gather_pages(const struct wddmcompat_mdl *mdl,
+				      const struct wddmcompat_page_desc *descs)
 {
 	struct page **pages;
-	unsigned long i;
+	u32 i;
 
 	pages = kvmalloc_array(mdl->num_pages, sizeof(*pages),
 			       GFP_KERNEL | __GFP_NOWARN);
 	if (!pages)
 		return NULL;
-	for (i = 0; i < mdl->num_pages; i++)
-		pages[i] = mdl_page(mdl, i);
+	for (i = 0; i < mdl->num_descs; i++)
+		memcpy(pages + mdl->descs[i].first_page, descs[i].pages,
+		       page_desc_pages(&descs[i]) * sizeof(*pages));
 	return pages;
-}
-
-/* Lock the pages that the segments have already; in the carrier */
-static int mdl_lock_pages(void *data)
-{
-	struct wddmcompat_mdl *mdl = data;
-	unsigned long *uaddrs;
-	unsigned long window;
-	struct page **pages;
-	int rc = -ENOMEM;
-	u32 i;
-
-	uaddrs = kvmalloc_array(mdl->num_segs, sizeof(*uaddrs), GFP_KERNEL);
-	pages = mdl_gather_pages(mdl);
-	if (!uaddrs || !pages)
-		goto out_free;
-	rc = wddm_window_open(pages, mdl->num_pages, &window);
-	if (rc)
-		goto out_free;
-	for (i = 0; i < mdl->num_segs; i++)
-		uaddrs[i] = window + (mdl->segs[i].first_page << PAGE_SHIFT);
-	rc = mdl_lock(mdl, WDDM_VIA_CARRIER, uaddrs);
-	wddm_window_close(window, mdl->num_pages);
-
-out_free:
-	kvfree(pages);
-	kvfree(uaddrs);
-	return rc;
-}
-
-/*
- * Lock an MDL whose segments have their pages, and publish it; frees it if not.
- * With @uaddrs the pages are at addresses of the calling process.
- */
-static struct wddmcompat_mdl *mdl_finish(struct wddmcompat_mdl *mdl,
-					 struct wddmcompat_context *ctx,
-					 const unsigned long *uaddrs)
-{
-	bool owns_pages = mdl->owns_pages;
-	int rc;
-
-	rc = mdl_init(mdl, ctx);
-	if (rc) {
-		if (owns_pages)
-			mdl_free_owned_pages(mdl);
-		mdl_free_segments(mdl);
-		return ERR_PTR(rc);
-	}
-	if (uaddrs)
-		rc = mdl_lock(mdl, WDDM_VIA_CALLER, uaddrs);
-	else
-		rc = wddm_carrier_call(&ctx->iommufd, mdl_lock_pages, mdl);
-	if (rc) {
-		wddm_object_remove(wddm_mdl_obj(mdl));
-		return ERR_PTR(rc);
-	}
-	wddm_handle_publish(&ctx->handles, wddm_mdl_obj(mdl));
-	return mdl;
 }
 
 /**
@@ -454,6 +563,8 @@ wddm_mdl_create_at(struct wddmcompat_context *ctx,
 		   const unsigned long *uaddrs)
 {
 	struct wddmcompat_mdl *mdl;
+	struct page **pages;
+	int rc;
 	u32 i;
 
 	if (!num_descs || num_descs > WDDMCOMPAT_MDL_CHAIN_MAX)
@@ -463,22 +574,20 @@ wddm_mdl_create_at(struct wddmcompat_context *ctx,
 					 descs[i].byte_count, PAGE_SHIFT))
 			return ERR_PTR(-EINVAL);
 	}
-	mdl = mdl_alloc(num_descs);
+	mdl = mdl_of_page_descs(descs, num_descs, uaddrs);
 	if (!mdl)
 		return ERR_PTR(-ENOMEM);
-	for (i = 0; i < num_descs; i++) {
-		struct wddm_segment *seg = &mdl->segs[i];
-
-		mdl_add_segment(mdl, i, descs[i].byte_offset,
-				descs[i].byte_count, descs[i].writeable);
-		seg->runs = wddm_runs_alloc(descs[i].pages, seg->num_pages,
-					    GFP_KERNEL);
-		if (!seg->runs) {
-			mdl_free_segments(mdl);
-			return ERR_PTR(-ENOMEM);
-		}
+	pages = mdl_gather_pages(mdl, descs);
+	if (!pages) {
+		mdl_free_memory(mdl);
+		return ERR_PTR(-ENOMEM);
 	}
-	return mdl_finish(mdl, ctx, uaddrs);
+	rc = mdl_lock_given(mdl, ctx, pages, uaddrs);
+	kvfree(pages);
+	if (rc)
+		return ERR_PTR(rc);
+	wddm_handle_publish(&ctx->handles, wddm_mdl_obj(mdl));
+	return mdl;
 }
 
 /**
@@ -507,31 +616,30 @@ wddmcompat_mdl_create(struct wddmcompat_context *ctx,
 }
 EXPORT_SYMBOL_NS_GPL(wddmcompat_mdl_create, WDDM_EXPORT_NS);
 
-static int mdl_alloc_pages(struct wddm_segment *seg)
+static void owned_pages_free(struct page **pages, unsigned long num_pages)
+{
+	while (num_pages--)
+		__free_page(pages[num_pages]);
+	kvfree(pages);
+}
+
+static struct page **owned_pages_alloc(unsigned long num_pages)
 {
 	struct page **pages;
 	unsigned long i;
 
-	pages = kvmalloc_array(seg->num_pages, sizeof(*pages),
+	pages = kvmalloc_array(num_pages, sizeof(*pages),
 			       GFP_KERNEL | __GFP_NOWARN);
 	if (!pages)
-		return -ENOMEM;
-	for (i = 0; i < seg->num_pages; i++) {
+		return NULL;
+	for (i = 0; i < num_pages; i++) {
 		pages[i] = alloc_page(GFP_KERNEL | __GFP_ZERO);
-		if (!pages[i])
-			goto err_pages;
+		if (!pages[i]) {
+			owned_pages_free(pages, i);
+			return NULL;
+		}
 	}
-	seg->runs = wddm_runs_alloc(pages, seg->num_pages, GFP_KERNEL);
-	if (!seg->runs)
-		goto err_pages;
-	kvfree(pages);
-	return 0;
-
-err_pages:
-	while (i--)
-		__free_page(pages[i]);
-	kvfree(pages);
-	return -ENOMEM;
+	return pages;
 }
 
 /**
@@ -550,19 +658,32 @@ struct wddmcompat_mdl *wddmcompat_mdl_alloc(struct wddmcompat_context *ctx,
 					    u32 byte_count)
 {
 	struct wddmcompat_mdl *mdl;
+	struct page **pages;
+	unsigned long num_pages;
+	int rc;
 
 	if (!byte_range_is_valid(0, byte_count, PAGE_SHIFT))
 		return ERR_PTR(-EINVAL);
-	mdl = mdl_alloc(1);
+	mdl = mdl_alloc(1, 1);
 	if (!mdl)
 		return ERR_PTR(-ENOMEM);
-	mdl_add_segment(mdl, 0, 0, byte_count, true);
-	if (mdl_alloc_pages(&mdl->segs[0])) {
-		mdl_free_segments(mdl);
+	mdl_add_segment(mdl, 0, true);
+	mdl_add_desc(mdl, 0, byte_count);
+	num_pages = mdl->num_pages;
+	pages = owned_pages_alloc(num_pages);
+	if (!pages) {
+		mdl_free_memory(mdl);
 		return ERR_PTR(-ENOMEM);
 	}
+	rc = mdl_lock_given(mdl, ctx, pages, false);
+	if (rc) {
+		owned_pages_free(pages, num_pages);
+		return ERR_PTR(rc);
+	}
+	kvfree(pages);
 	mdl->owns_pages = true;
-	return mdl_finish(mdl, ctx, NULL);
+	wddm_handle_publish(&ctx->handles, wddm_mdl_obj(mdl));
+	return mdl;
 }
 EXPORT_SYMBOL_NS_GPL(wddmcompat_mdl_alloc, WDDM_EXPORT_NS);
 

@@ -10,10 +10,11 @@
  *	mapping		pages of an MDL in the IOAS of an adapter
  *
  * An MDL and a mapping are both a *range*: consecutive IOVA in one IOAS, made of
- * one iommufd area for each descriptor that it touches. Of each area pages are
- * pinned through our access - all pages for an MDL, the first for a mapping -
- * so that iommufd calls us before the area goes, whoever unmaps it. range.c has
- * the one mechanism that both share.
+ * one iommufd area for each segment that it touches. A *segment* is a descriptor of
+ * an MDL, or several that follow each other in memory. Of each area pages are
+ * pinned through our access - all pages for an MDL, the first for a mapping - so
+ * that iommufd calls us before the area goes, whoever unmaps it. range.c has the
+ * one mechanism that both share.
  *
  * Lifetimes: the handle table holds a reference to each published object and
  * lookups take their own. A mapping holds references to its adapter and MDL, and
@@ -272,7 +273,7 @@ int __must_check wddm_ioas_limit(struct wddm_ioas *ioas, u64 last);
  * struct wddm_range - What an MDL and a mapping have in common
  * @obj: Handle and references
  * @ioas: The IOAS that it is in
- * @mdl: The MDL whose descriptors shape its areas; for an MDL: itself
+ * @mdl: The MDL whose segments shape its areas; for an MDL: itself
  * @node: Its IOVA. Constant once the range is watched; in ioas->ranges, under
  *        ioas->lock, while an area is there
  * @event: In context->events while user space has not been told of a revocation
@@ -444,11 +445,22 @@ bool wddm_runs_equal(const struct wddm_runs *runs, struct page **pages,
 /* mdl.c: locked pages */
 
 /**
- * struct wddm_segment - One descriptor of an MDL
+ * struct wddm_desc - One descriptor of an MDL
  * @first_page: Index of its first page in the MDL
- * @num_pages: Pages that it spans
  * @byte_offset: First byte within the first page
  * @byte_count: Bytes from there on
+ */
+struct wddm_desc {
+	unsigned long first_page;
+	u32 byte_offset;
+	u32 byte_count;
+};
+
+/**
+ * struct wddm_segment - Pages of an MDL that are locked as one area
+ * @first_page: Index of its first page in the MDL
+ * @num_pages: Pages of its descriptors, of which there may be several
+ * @uaddr: Address of the first page, while it is being locked
  * @writeable: Locked for writing
  * @runs: The pages. Once the MDL is revoked they are no longer ours, and their
  *        frame numbers only good for being compared
@@ -456,8 +468,7 @@ bool wddm_runs_equal(const struct wddm_runs *runs, struct page **pages,
 struct wddm_segment {
 	unsigned long first_page;
 	unsigned long num_pages;
-	u32 byte_offset;
-	u32 byte_count;
+	unsigned long uaddr;
 	bool writeable;
 	struct wddm_runs *runs;
 };
@@ -467,13 +478,17 @@ struct wddm_segment {
  * @range: Where it is in the MDL IOAS; its uses are the mappings
  * @num_pages: Pages of all segments
  * @owns_pages: The pages were allocated by wddmcompat_mdl_alloc()
+ * @num_descs: Descriptors in @descs
+ * @descs: What the pages are to whoever has locked them
  * @num_segs: Segments in @segs
- * @segs: The descriptors
+ * @segs: What they are to iommufd
  */
 struct wddmcompat_mdl {
 	struct wddm_range range;
 	unsigned long num_pages;
 	bool owns_pages;
+	u32 num_descs;
+	struct wddm_desc *descs;
 	u32 num_segs;
 	struct wddm_segment segs[] __counted_by(num_segs);
 };

@@ -226,6 +226,11 @@ struct wddmcompat_mdl_desc {
  * Anonymous memory, transparent huge pages, hugetlb and shmem can be locked; a
  * file of another file system only without WDDMCOMPAT_MDL_WRITE_OPERATION.
  *
+ * Each descriptor is an area for iommufd, and so are its pages in each mapping:
+ * IOMMU_IOAS_UNMAP unmaps an area as a whole. A descriptor without a byte offset that
+ * begins where the one before it ends, with the same flags, shares its area, unless
+ * one of them has more than 4 MiB.
+ *
  * Return:
  *  - 0
  *  - EINVAL: @num_descs is out of bounds, or a descriptor breaks its rules or

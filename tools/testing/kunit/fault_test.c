@@ -166,7 +166,7 @@ static int do_map(u64 first_page, u32 flags)
 {
 	args = (struct wddmcompat_map_args){
 		.first_page = first_page,
-		.flags = flags | WDDMCOMPAT_MAP_WRITEABLE,
+		.flags = flags,
 		.iova = FIXED_IOVA,
 	};
 	return wddmcompat_map_mdl_to_iommu(adapter, mdl, &args);
@@ -449,11 +449,12 @@ static int fault_test_init(struct kunit *test)
 		if (!pages[i])
 			goto err_pages;
 	}
+	/* Each an area of its own, as its neighbours are not what it is */
 	for (i = 0; i < MANY; i++)
 		descs[i] = (struct wddmcompat_page_desc){
 			.pages = &pages[i % CHAIN * 2],
 			.byte_count = 2 * PAGE_SIZE,
-			.writeable = true,
+			.writeable = i % 2,
 		};
 	i = -1;
 	ctx = wddmcompat_context_create(NULL);

@@ -104,7 +104,7 @@ static void test_map_unmap(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, wddmcompat_mdl_free(mdl), 0);
 }
 
-/* Three descriptors with odd offsets become one range */
+/* Three descriptors with odd offsets, an area each, become one range */
 static void test_chain(struct kunit *test)
 {
 	struct wddmcompat_map_args args = {};
@@ -112,7 +112,8 @@ static void test_chain(struct kunit *test)
 	struct page *pages[6];
 	struct wddmcompat_page_desc descs[] = {
 		{ .pages = pages, .byte_offset = 4001, .byte_count = 4097 },
-		{ .pages = pages + 3, .byte_offset = 1, .byte_count = 7 },
+		{ .pages = pages + 3, .byte_offset = 1, .byte_count = 7,
+		  .writeable = true },
 		{ .pages = pages + 4, .byte_offset = 99, .byte_count = 4096 },
 	};
 	int i;
@@ -150,6 +151,57 @@ static void test_chain(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, wddmcompat_mdl_free(owner), 0);
 }
 
+/* In a window all pages follow each other: what has the same right shares an area */
+static void test_shared_areas(struct kunit *test)
+{
+	struct wddmcompat_map_args args = {};
+	struct wddmcompat_mdl *owner = new_mdl(test, 6), *mdl;
+	struct page *pages[6];
+	struct wddmcompat_page_desc descs[] = {
+		{ .pages = pages, .byte_offset = 9, .byte_count = PAGE_SIZE },
+		{ .pages = pages + 2, .byte_offset = 1, .byte_count = 7 },
+		{ .pages = pages + 3, .byte_count = PAGE_SIZE,
+		  .writeable = true },
+		{ .pages = pages + 4, .byte_offset = 5,
+		  .byte_count = PAGE_SIZE, .writeable = true },
+	};
+	static const unsigned long offsets[] = { 0, 2, 3, 4 };
+	int i;
+
+	for (i = 0; i < 6; i++)
+		pages[i] = wddmcompat_mdl_page(owner, 5 - i);
+	mdl = wddmcompat_mdl_create(ctx, descs, 4);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(mdl));
+	KUNIT_EXPECT_EQ(test, mdl->num_descs, 4);
+	KUNIT_EXPECT_EQ(test, mdl->num_segs, 2);
+	KUNIT_ASSERT_EQ(test, map(mdl, &args), 0);
+	for (i = 0; i < 6; i++) {
+		KUNIT_EXPECT_PTR_EQ(test, wddmcompat_mdl_page(mdl, i),
+				    pages[i]);
+		KUNIT_EXPECT_TRUE(test,
+				  mock_reaches(&mock, args.iova + i * PAGE_SIZE,
+					       pages[i]));
+	}
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_EQ(test,
+				wddmcompat_mdl_logical_address(adapter,
+							       args.memory, i),
+				args.iova + offsets[i] * PAGE_SIZE +
+					descs[i].byte_offset);
+	wddmcompat_unmap_mdl_from_iommu(adapter, args.memory);
+	expect_unmapped(test, mdl, &args, 6);
+
+	/* Only the second area may be written */
+	args.flags = WDDMCOMPAT_MAP_WRITEABLE;
+	KUNIT_EXPECT_EQ(test, map(mdl, &args), -EPERM);
+	args.first_page = 3;
+	KUNIT_ASSERT_EQ(test, map(mdl, &args), 0);
+	expect_mapped(test, mdl, &args, 3);
+	wddmcompat_unmap_mdl_from_iommu(adapter, args.memory);
+	KUNIT_EXPECT_EQ(test, wddmcompat_mdl_free(mdl), 0);
+	KUNIT_EXPECT_EQ(test, wddmcompat_mdl_free(owner), 0);
+}
+
 /* As many descriptors as a chain may have, in one range and out again */
 static void test_longest_chain(struct kunit *test)
 {
@@ -170,9 +222,12 @@ static void test_longest_chain(struct kunit *test)
 		pages[i] = wddmcompat_mdl_page(owner, i);
 		descs[i].pages = &pages[i];
 		descs[i].byte_count = 1;
+		/* Or else all would share an area */
+		descs[i].writeable = i % 2;
 	}
 	mdl = wddmcompat_mdl_create(ctx, descs, WDDMCOMPAT_MDL_CHAIN_MAX);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(mdl));
+	KUNIT_EXPECT_EQ(test, mdl->num_segs, WDDMCOMPAT_MDL_CHAIN_MAX);
 	KUNIT_ASSERT_EQ(test, map(mdl, &args), 0);
 	/* To look takes its time: at some, and the last, will do */
 	for (i = 0; i < WDDMCOMPAT_MDL_CHAIN_MAX; i += 93)
@@ -495,6 +550,7 @@ static void test_from_kthreads(struct kunit *test)
 static struct kunit_case mock_cases[] = {
 	KUNIT_CASE(test_map_unmap),
 	KUNIT_CASE(test_chain),
+	KUNIT_CASE(test_shared_areas),
 	KUNIT_CASE(test_longest_chain),
 	KUNIT_CASE(test_page_range),
 	KUNIT_CASE(test_fixed_iova),

@@ -205,10 +205,15 @@ enum event {
 	PERHAPS_AN_EVENT,
 };
 
+struct desc {
+	unsigned long first;
+	__u32 offset;
+};
+
+/* Descriptors that follow each other in memory: an area of the MDL IOAS */
 struct segment {
 	unsigned long first;
 	unsigned long num;
-	__u32 offset;
 	bool writable;
 	bool there; /* as the module believes */
 	struct pages *pages;
@@ -221,6 +226,8 @@ struct mdl {
 	unsigned int mappings;
 	__u64 iova;
 	unsigned long num_pages;
+	unsigned int num_descs;
+	struct desc *descs;
 	unsigned int num_segs;
 	struct segment *segs;
 };

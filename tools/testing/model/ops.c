@@ -367,6 +367,23 @@ static void put_desc(struct op *op, unsigned int max_pages)
 	put(op, flags);
 }
 
+/* One that goes on where the one before it ends, most often: that one then ends with its page */
+static void put_neighbour(struct op *op, unsigned int max_pages)
+{
+	__u64 *before = &op->arg[op->num - 4];
+	__u64 pages = (before[1] + before[2] + PAGE_SIZE - 1) / PAGE_SIZE;
+
+	if (before[0] + pages >= ARENA_PAGES || before[1] >= PAGE_SIZE) {
+		put_desc(op, max_pages);
+		return;
+	}
+	before[2] = pages * PAGE_SIZE - before[1] - one_in(10);
+	put(op, before[0] + pages);
+	put(op, one_in(10));
+	put(op, 1 + random_below(max_pages * PAGE_SIZE));
+	put(op, one_in(10) ? before[3] ^ MDL_WRITE : before[3]);
+}
+
 static void make_ctx(struct op *op)
 {
 	put(op, any_ctx());
@@ -416,8 +433,12 @@ static void make_lock(struct op *op)
 	/* A long chain, one that is too long, none */
 	put(op, many ? random_below(one_in(10) ? 1030 : 100) :
 		one_in(100) ? 0 : 1);
-	for (unsigned int i = 0; i < num; i++)
-		put_desc(op, many ? 2 : one_in(10) ? 24 : 4);
+	for (unsigned int i = 0; i < num; i++) {
+		if (i && one_in(3))
+			put_neighbour(op, many ? 2 : 4);
+		else
+			put_desc(op, many ? 2 : one_in(10) ? 24 : 4);
+	}
 }
 
 static void make_unlock(struct op *op)

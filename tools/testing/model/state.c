@@ -517,6 +517,8 @@ void mdl_unlocked(struct mdl *mdl)
 			pages_unpin(mdl->segs[i].pages, 0, mdl->segs[i].num);
 		pages_put(mdl->segs[i].pages);
 	}
+	free(mdl->descs);
+	mdl->descs = NULL;
 	free(mdl->segs);
 	mdl->segs = NULL;
 	mdl->obj.ctx = NULL;

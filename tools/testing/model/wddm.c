@@ -330,25 +330,47 @@ static int judge_desc(const struct wddmcompat_mdl_desc *desc)
 	return 0;
 }
 
+#define SHARING_MAX ((__u32)4 << 20)
+
+/* Does a descriptor go on where the one before it ends, at the edge of a page? */
+static bool desc_joins(const struct wddmcompat_mdl_desc *before,
+		       const struct wddmcompat_mdl_desc *desc)
+{
+	const __u64 end = before->start_va + before->byte_offset +
+			  before->byte_count;
+
+	return desc->start_va == end && !desc->byte_offset &&
+	       desc->flags == before->flags &&
+	       desc->byte_count <= SHARING_MAX &&
+	       before->byte_count <= SHARING_MAX;
+}
+
 /* A lock that has begun: an MDL that is not there yet */
 static struct mdl mdl_prepare(struct context *ctx,
 			      const struct wddmcompat_mdl_desc *descs,
 			      unsigned int num)
 {
-	struct mdl mdl = { .num_segs = num, .iova = ctx->next_iova };
+	struct mdl mdl = { .num_descs = num, .iova = ctx->next_iova };
+	unsigned int first = 0;
 
+	mdl.descs = calloc(num, sizeof(*mdl.descs));
 	mdl.segs = calloc(num, sizeof(*mdl.segs));
 	for (unsigned int i = 0; i < num; i++) {
-		struct segment *seg = &mdl.segs[i];
+		struct segment *seg = &mdl.segs[mdl.num_segs];
 
-		seg->first = mdl.num_pages;
-		seg->num = desc_pages(&descs[i]);
-		seg->offset = descs[i].byte_offset;
-		seg->writable = descs[i].flags & MDL_WRITE;
+		mdl.descs[i] = (struct desc){ mdl.num_pages,
+					      descs[i].byte_offset };
+		mdl.num_pages += desc_pages(&descs[i]);
+		if (i + 1 < num && desc_joins(&descs[i], &descs[i + 1]))
+			continue;
+		seg->first = mdl.descs[first].first;
+		seg->num = mdl.num_pages - seg->first;
+		seg->writable = descs[first].flags & MDL_WRITE;
 		seg->there = true;
-		seg->pages = pages_new(descs[i].start_va, seg->num,
+		seg->pages = pages_new(descs[first].start_va, seg->num,
 				       seg->writable);
-		mdl.num_pages += seg->num;
+		mdl.num_segs++;
+		first = i + 1;
 	}
 	return mdl;
 }
@@ -358,6 +380,7 @@ static void mdl_forget(struct mdl *mdl)
 	for (unsigned int i = 0; i < mdl->num_segs; i++)
 		pages_put(mdl->segs[i].pages);
 	free(mdl->segs);
+	free(mdl->descs);
 }
 
 static bool mdl_can_pin(const struct mdl *mdl)
@@ -585,7 +608,7 @@ static int judge_map(const struct adapter *adapter, const struct mdl *mdl,
 	__u64 num = cmd->num_pages;
 	int want;
 
-	if (cmd->num_logical && cmd->num_logical != mdl->num_segs)
+	if (cmd->num_logical && cmd->num_logical != mdl->num_descs)
 		return -EINVAL;
 	if (cmd->first_page >= mdl->num_pages ||
 	    num > mdl->num_pages - cmd->first_page)
@@ -606,7 +629,7 @@ static int judge_map(const struct adapter *adapter, const struct mdl *mdl,
 	return 0;
 }
 
-/* The areas of a mapping, one for each descriptor that it touches */
+/* The areas of a mapping, one for each segment that it touches */
 static void mapping_add_areas(struct mapping *mapping)
 {
 	unsigned long page = mapping->first, end = page + mapping->num;
@@ -657,14 +680,14 @@ static void check_logical(const struct mapping *mapping, const __u64 *logical,
 			  unsigned int num)
 {
 	for (unsigned int i = 0; i < num; i++) {
-		const struct segment *seg = &mapping->mdl->segs[i];
+		const struct desc *desc = &mapping->mdl->descs[i];
 		__u64 want = WDDMCOMPAT_LOGICAL_NONE;
 
-		if (seg->first >= mapping->first &&
-		    seg->first < mapping->first + mapping->num)
+		if (desc->first >= mapping->first &&
+		    desc->first < mapping->first + mapping->num)
 			want = mapping->iova +
-			       (seg->first - mapping->first) * PAGE_SIZE +
-			       seg->offset;
+			       (desc->first - mapping->first) * PAGE_SIZE +
+			       desc->offset;
 		if (logical[i] != want)
 			wrong("logical address %u is %#llx instead of %#llx", i,
 			      logical[i], want);
@@ -703,7 +726,7 @@ static unsigned int num_descs(const struct context *ctx, __u64 handle)
 
 	if (handle_lookup(ctx, handle, WDDMCOMPAT_OBJECT_MDL, &obj))
 		return 1;
-	return ((struct mdl *)obj)->num_segs;
+	return ((struct mdl *)obj)->num_descs;
 }
 
 /* map ctx to adapter mdl flags first num base offset logical how */
@@ -819,7 +842,7 @@ static void query_mdl(const struct mdl *mdl, struct wddmcompat_query *want)
 	want->out_type = WDDMCOMPAT_OBJECT_MDL;
 	want->out_state = mdl->state;
 	want->out_num_mappings = mdl->mappings;
-	want->out_num_descs = mdl->num_segs;
+	want->out_num_descs = mdl->num_descs;
 	want->out_num_pages = mdl->num_pages;
 }
 

@@ -17,7 +17,7 @@ FIXTURE(chain)
 FIXTURE_SETUP(chain)
 {
 	ASSERT_EQ(0, env_open(&self->env));
-	self->va = anon_pages(WDDMCOMPAT_MDL_CHAIN_MAX + 1);
+	self->va = anon_pages(WDDMCOMPAT_MDL_CHAIN_MAX + 2);
 	self->descs = calloc(WDDMCOMPAT_MDL_CHAIN_MAX + 1,
 			     sizeof(*self->descs));
 }
@@ -178,7 +178,8 @@ TEST_F(chain, all_or_nothing)
 
 	for (__u32 bad = 0; bad < num; bad += 5) {
 		for (__u32 i = 0; i < num; i++)
-			self->descs[i] = wddm_desc(self->va + 2 * i * PAGE_SIZE,
+			self->descs[i] = wddm_desc(self->va + 2 * (num - i) *
+								PAGE_SIZE,
 						   2 * PAGE_SIZE, MDL_WRITE);
 		self->descs[bad] = hole;
 		EXPECT_EQ(-EFAULT, refuses(&self->env, self->descs, num));
@@ -197,6 +198,13 @@ TEST_F(chain, longest)
 			.byte_offset = PAGE_SIZE - 1,
 			.byte_count = COUNT_MAX,
 		};
+	rc = refuses(&self->env, self->descs, max);
+	EXPECT_TRUE(rc == -EFAULT || rc == -ENOMEM);
+	/* Nor if it is one piece of memory */
+	for (__u32 i = 0; i < max; i++) {
+		self->descs[i].start_va += (__u64)i * COUNT_MAX;
+		self->descs[i].byte_offset = 0;
+	}
 	rc = refuses(&self->env, self->descs, max);
 	EXPECT_TRUE(rc == -EFAULT || rc == -ENOMEM);
 }
@@ -227,6 +235,106 @@ TEST_F(chain, same_page_twice)
 	};
 
 	EXPECT_EQ(5, pages(&self->env, descs, 3));
+}
+
+/*
+ * In how many areas a chain is mapped. Each can be unmapped for itself, and none in parts:
+ * so the first is what goes when one page more is unmapped, and so on.
+ */
+static int count_areas(const struct env *env,
+		       const struct wddmcompat_mdl_desc *descs, __u32 num)
+{
+	struct wddmcompat_query query;
+	__u64 mdl, memory, iova = 0;
+	size_t first = 0;
+	int rc, areas = 0;
+
+	rc = wddm_lock_chain(env->ctx, descs, num, &mdl) ?:
+	     wddm_query(env->ctx, mdl, &query) ?:
+	     wddm_map_all(env->ctx, env->adapter, mdl, 0, &iova, &memory);
+	if (rc)
+		return rc;
+	if (query.out_num_descs != num)
+		return -EPROTO;
+	for (size_t end = 1; end <= query.out_num_pages; end++) {
+		rc = ioas_unmap_range(env->iommufd, env->ioas,
+				      iova + first * PAGE_SIZE,
+				      (end - first) * PAGE_SIZE);
+		if (rc)
+			continue;
+		first = end;
+		areas++;
+	}
+	if (first != query.out_num_pages ||
+	    wddm_unmap(env->ctx, env->adapter, memory) != REVOKED ||
+	    wddm_unlock(env->ctx, mdl) != LIVE)
+		return -EPROTO;
+	return areas;
+}
+
+/* Two share an area if the second goes on where the first ends, and may do the same */
+TEST_F(chain, neighbours)
+{
+	const __u8 *va = self->va;
+	/* What a descriptor may have at most that shares an area */
+	const size_t page = PAGE_SIZE, most = (size_t)4 << 20;
+	const struct {
+		struct wddmcompat_mdl_desc descs[2];
+		int areas;
+	} pairs[] = {
+		{ { wddm_desc(va, page, 0), wddm_desc(va + page, page, 0) }, 1 },
+		{ { wddm_desc(va, page, MDL_WRITE),
+		    wddm_desc(va + page, page, MDL_WRITE) }, 1 },
+		/* The outer ends may be anywhere in their pages */
+		{ { wddm_desc(va + 7, 2 * page - 7, 0),
+		    wddm_desc(va + 2 * page, 1, 0) }, 1 },
+		{ { wddm_desc(va + page - 1, 1, 0),
+		    wddm_desc(va + page, page + 1, 0) }, 1 },
+		{ { wddm_desc(va, page, 0), wddm_desc(va + page, most, 0) }, 1 },
+		{ { wddm_desc(va, most, 0), wddm_desc(va + most, page, 0) }, 1 },
+		{ { wddm_desc(va, page, 0),
+		    wddm_desc(va + page, most + 1, 0) }, 2 },
+		{ { wddm_desc(va, most + page, 0),
+		    wddm_desc(va + most + page, page, 0) }, 2 },
+		/* Other rights */
+		{ { wddm_desc(va, page, MDL_WRITE),
+		    wddm_desc(va + page, page, 0) }, 2 },
+		{ { wddm_desc(va, page, 0),
+		    wddm_desc(va + page, page, MDL_WRITE) }, 2 },
+		/* A gap of a byte, of a page */
+		{ { wddm_desc(va, page - 1, 0),
+		    wddm_desc(va + page, page, 0) }, 2 },
+		{ { wddm_desc(va, page, 0),
+		    wddm_desc(va + page + 1, page - 1, 0) }, 2 },
+		{ { wddm_desc(va, page, 0),
+		    wddm_desc(va + 2 * page, page, 0) }, 2 },
+		/* Without a gap, but in one page */
+		{ { wddm_desc(va, page + 9, 0),
+		    wddm_desc(va + page + 9, page - 9, 0) }, 2 },
+		{ { wddm_desc(va, page + 1, 0),
+		    wddm_desc(va + page, page, 0) }, 2 },
+		{ { wddm_desc(va, page, 0), wddm_desc(va, page, 0) }, 2 },
+		{ { wddm_desc(va + page, page, 0), wddm_desc(va, page, 0) }, 2 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
+		EXPECT_EQ(pairs[i].areas,
+			  count_areas(&self->env, pairs[i].descs, 2));
+}
+
+/* Any number of neighbours, and neighbours in groups */
+TEST_F(chain, many_neighbours)
+{
+	const __u32 max = WDDMCOMPAT_MDL_CHAIN_MAX;
+
+	for (__u32 i = 0; i < max; i++)
+		self->descs[i] = wddm_desc(self->va + i * PAGE_SIZE, PAGE_SIZE,
+					   MDL_WRITE);
+	EXPECT_EQ(1, count_areas(&self->env, self->descs, max));
+	for (__u32 i = 0; i < max; i++)
+		self->descs[i].flags = i / 3 % 2 ? MDL_WRITE : 0;
+	EXPECT_EQ(4, count_areas(&self->env, self->descs, 12));
+	EXPECT_EQ(5, count_areas(&self->env, self->descs + 2, 12));
 }
 
 /* Mappings that user space puts there itself are in the way of MDLs */

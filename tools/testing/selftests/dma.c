@@ -193,6 +193,50 @@ TEST_F(dma, chain)
 	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, mdl));
 }
 
+/* Three descriptors that share an area: the device reaches each, and from one into the next */
+TEST_F(dma, neighbours)
+{
+	const struct env *env = &self->env;
+	struct rig *rig = &self->rig;
+	const size_t page = PAGE_SIZE;
+	__u8 *va = anon_pages(4);
+	const struct wddmcompat_mdl_desc descs[] = {
+		wddm_desc(va + 1001, page - 1001, MDL_WRITE),
+		wddm_desc(va + page, 2 * page, MDL_WRITE),
+		wddm_desc(va + 3 * page, 20, MDL_WRITE),
+	};
+	__u64 logical[3], mdl;
+	struct wddmcompat_map map = {
+		.flags = MAP_WRITE,
+		.adapter = env->adapter,
+		.logical = (uintptr_t)logical,
+		.num_logical = 3,
+	};
+
+	memset(va, 0, 4 * page);
+	ASSERT_EQ(0, wddm_lock_chain(env->ctx, descs, 3, &mdl));
+	map.mdl = mdl;
+	ASSERT_EQ(0, wddm_map(env->ctx, &map));
+	ASSERT_TRUE(device_holds(rig, 7));
+	EXPECT_TRUE(device_writes(rig, logical[1] - 99, 200));
+	EXPECT_TRUE(is_zero(va, page - 99));
+	EXPECT_TRUE(is_filled(va + page - 99, 200, 7));
+	EXPECT_TRUE(is_zero(va + page + 101, 3 * page - 101));
+	EXPECT_TRUE(device_writes(rig, logical[2], 20));
+	EXPECT_TRUE(is_filled(va + 3 * page, 20, 7));
+	EXPECT_TRUE(is_zero(va + page + 101, 2 * page - 101));
+	fill(va + 1001, 500, 8);
+	EXPECT_TRUE(device_sees(rig, logical[0], va + 1001, 500));
+	EXPECT_EQ(LIVE, unmap(env, map.out_memory));
+
+	/* And nothing any more */
+	memset(va, 0, 4 * page);
+	for (int i = 0; i < 3; i++)
+		device_writes(rig, logical[i], 20);
+	EXPECT_TRUE(is_zero(va, 4 * page));
+	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, mdl));
+}
+
 /* Of five pages three are mapped; the ones before and behind stay out of reach */
 TEST_F(dma, page_range)
 {

@@ -20,7 +20,7 @@ FIXTURE(events)
 	__u64 memory;
 };
 
-/* A chain of three descriptors, two pages each, mapped */
+/* A chain of three descriptors, two pages each, none the neighbour of another, mapped */
 FIXTURE_SETUP(events)
 {
 	struct wddmcompat_mdl_desc descs[3];
@@ -28,7 +28,7 @@ FIXTURE_SETUP(events)
 
 	ASSERT_EQ(0, env_open(&self->env));
 	for (int i = 0; i < 3; i++)
-		descs[i] = wddm_desc(va + 2 * i * PAGE_SIZE, 2 * PAGE_SIZE,
+		descs[i] = wddm_desc(va + 2 * (2 - i) * PAGE_SIZE, 2 * PAGE_SIZE,
 				     MDL_WRITE);
 	ASSERT_EQ(0, wddm_lock_chain(self->env.ctx, descs, 3, &self->mdl));
 	ASSERT_EQ(0, wddm_map_all(self->env.ctx, self->env.adapter, self->mdl,

@@ -86,6 +86,54 @@ TEST_F(logical, addresses)
 	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, mdl));
 }
 
+/* Descriptors that share an area have an address each, whatever part of it is mapped */
+TEST_F(logical, neighbours)
+{
+	const struct env *env = &self->env;
+	const __u64 none = WDDMCOMPAT_LOGICAL_NONE;
+	const struct wddmcompat_mdl_desc descs[] = {
+		wddm_desc(self->va + 100, 2 * PAGE_SIZE - 100, MDL_WRITE),
+		wddm_desc(self->va + 2 * PAGE_SIZE, PAGE_SIZE, MDL_WRITE),
+		wddm_desc(self->va + 3 * PAGE_SIZE, PAGE_SIZE + 1, MDL_WRITE),
+	};
+	const struct {
+		__u64 first, num;
+		__u64 logical[3];
+	} ranges[] = {
+		{ 0, 0, { 100, 2 * PAGE_SIZE, 3 * PAGE_SIZE } },
+		{ 1, 0, { none, PAGE_SIZE, 2 * PAGE_SIZE } },
+		{ 0, 3, { 100, 2 * PAGE_SIZE, none } },
+		{ 2, 1, { none, 0, none } },
+		{ 3, 2, { none, none, 0 } },
+		{ 4, 1, { none, none, none } },
+	};
+	__u64 mdl;
+
+	ASSERT_EQ(0, wddm_lock_chain(env->ctx, descs, 3, &mdl));
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
+		__u64 logical[3];
+		struct wddmcompat_map cmd = {
+			.adapter = env->adapter,
+			.mdl = mdl,
+			.first_page = ranges[i].first,
+			.num_pages = ranges[i].num,
+			.logical = (uintptr_t)logical,
+			.num_logical = 3,
+		};
+
+		ASSERT_EQ(0, wddm_map(env->ctx, &cmd));
+		for (int d = 0; d < 3; d++) {
+			__u64 address = ranges[i].logical[d];
+
+			if (address != none)
+				address += cmd.iova;
+			EXPECT_EQ(address, logical[d]);
+		}
+		EXPECT_EQ(LIVE, unmap(env, cmd.out_memory));
+	}
+	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, mdl));
+}
+
 TEST_F(logical, bad_arrays)
 {
 	const struct env *env = &self->env;

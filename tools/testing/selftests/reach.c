@@ -155,18 +155,19 @@ TEST_F(reach, part_of_a_chain_revoked)
 	struct wddmcompat_mdl_desc descs[3];
 	__u64 mdl, memory;
 
+	/* Backwards, as neighbours would be one area */
 	for (int i = 0; i < 3; i++)
-		descs[i] = wddm_desc(va + i * PAGE_SIZE, PAGE_SIZE, MDL_WRITE);
+		descs[i] = wddm_desc(va + (2 - i) * PAGE_SIZE, PAGE_SIZE,
+				     MDL_WRITE);
 	ASSERT_EQ(0, wddm_lock_chain(env->ctx, descs, 3, &mdl));
 	ASSERT_EQ(0, map_at(env, env->adapter, mdl, IOVA, &memory));
 	ASSERT_EQ(0, ioas_unmap_range(env->iommufd, env->ioas, IOVA + PAGE_SIZE,
 				      PAGE_SIZE));
-	EXPECT_TRUE(reaches(&self->rig, IOVA, va));
+	EXPECT_TRUE(reaches(&self->rig, IOVA, va + 2 * PAGE_SIZE));
 	EXPECT_FALSE(reaches(&self->rig, IOVA + PAGE_SIZE, va + PAGE_SIZE));
 	EXPECT_EQ(REVOKED, wddm_unmap(env->ctx, env->adapter, memory));
-	EXPECT_FALSE(reaches(&self->rig, IOVA, va));
-	EXPECT_FALSE(reaches(&self->rig, IOVA + 2 * PAGE_SIZE,
-			     va + 2 * PAGE_SIZE));
+	EXPECT_FALSE(reaches(&self->rig, IOVA, va + 2 * PAGE_SIZE));
+	EXPECT_FALSE(reaches(&self->rig, IOVA + 2 * PAGE_SIZE, va));
 	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, mdl));
 }
 

@@ -38,7 +38,10 @@ FIXTURE_VARIANT_ADD(revoke, device)
 	.device = true,
 };
 
-/* A chain of three descriptors, two pages each, mapped */
+/*
+ * A chain of three descriptors, two pages each, mapped. The last is first in memory:
+ * those that follow each other would be one area.
+ */
 FIXTURE_SETUP(revoke)
 {
 	struct wddmcompat_mdl_desc descs[3];
@@ -51,7 +54,7 @@ FIXTURE_SETUP(revoke)
 	}
 	self->va = anon_pages(PAGES);
 	for (int i = 0; i < 3; i++)
-		descs[i] = wddm_desc(self->va + 2 * i * PAGE_SIZE,
+		descs[i] = wddm_desc(self->va + 2 * (2 - i) * PAGE_SIZE,
 				     2 * PAGE_SIZE, MDL_WRITE);
 	ASSERT_EQ(0, wddm_lock_chain(self->env.ctx, descs, 3, &self->mdl));
 	ASSERT_EQ(0, wddm_map_all(self->env.ctx, self->env.adapter, self->mdl,
@@ -191,7 +194,7 @@ TEST_F(revoke, new_tenant_of_ours)
 	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, self->mdl));
 }
 
-/* Each descriptor of a chain can be unmapped for itself, be it the first or not */
+/* Each area of a chain can be unmapped for itself, be it the first or not */
 TEST_F(revoke, part_of_a_chain)
 {
 	const struct env *env = &self->env;
@@ -217,7 +220,7 @@ TEST_F(revoke, part_of_a_chain)
 	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, self->mdl));
 }
 
-/* A range that begins and ends within descriptors */
+/* A range that begins and ends within areas */
 TEST_F(revoke, part_of_a_page_range)
 {
 	const struct env *env = &self->env;
@@ -241,13 +244,39 @@ TEST_F(revoke, part_of_a_page_range)
 }
 
 /* iommufd does not split a mapping: then nothing has happened */
-TEST_F(revoke, not_by_half_a_descriptor)
+TEST_F(revoke, not_by_half_an_area)
 {
 	const struct env *env = &self->env;
 
 	EXPECT_EQ(-ENOENT, raw_unmap(env, self->iova + PAGE_SIZE, 1));
 	EXPECT_EQ(-ENOENT, raw_unmap(env, self->iova - PAGE_SIZE, 2));
 	EXPECT_EQ(LIVE, state_of(env, self->memory));
+	EXPECT_EQ(LIVE, unmap(env, self->memory));
+	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, self->mdl));
+}
+
+/*
+ * Descriptors that follow each other in memory are one area, however many there are: it
+ * goes as a whole, or not at all
+ */
+TEST_F(revoke, neighbours_share_an_area)
+{
+	const struct env *env = &self->env;
+	struct wddmcompat_mdl_desc descs[3];
+	__u64 mdl, memory, iova = 0;
+
+	for (int i = 0; i < 3; i++)
+		descs[i] = wddm_desc(self->va + 2 * i * PAGE_SIZE,
+				     2 * PAGE_SIZE, MDL_WRITE);
+	ASSERT_EQ(0, wddm_lock_chain(env->ctx, descs, 3, &mdl));
+	ASSERT_EQ(0, wddm_map_all(env->ctx, env->adapter, mdl, 0, &iova,
+				  &memory));
+	for (int i = 0; i < 3; i++)
+		EXPECT_EQ(-ENOENT, raw_unmap(env, iova + 2 * i * PAGE_SIZE, 2));
+	EXPECT_EQ(LIVE, state_of(env, memory));
+	EXPECT_EQ(0, raw_unmap(env, iova, PAGES));
+	EXPECT_EQ(REVOKED, unmap(env, memory));
+	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, mdl));
 	EXPECT_EQ(LIVE, unmap(env, self->memory));
 	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, self->mdl));
 }
@@ -277,7 +306,8 @@ TEST_F(revoke, long_chain)
 	__u64 mdl, memory, iova = 0;
 
 	for (int i = 0; i < NUM; i++)
-		descs[i] = wddm_desc(va + i * PAGE_SIZE, PAGE_SIZE, MDL_WRITE);
+		descs[i] = wddm_desc(va + (NUM - 1 - i) * PAGE_SIZE, PAGE_SIZE,
+				     MDL_WRITE);
 	ASSERT_EQ(0, wddm_lock_chain(env->ctx, descs, NUM, &mdl));
 	ASSERT_EQ(0, wddm_map_all(env->ctx, env->adapter, mdl, 0, &iova,
 				  &memory));

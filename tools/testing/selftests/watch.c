@@ -107,8 +107,11 @@ TEST_F_TIMEOUT(watch, no_event_of_what_was_never_locked, 120)
 	pthread_t thread;
 	__u64 mdl;
 
+	/* Backwards, as neighbours would be one area */
 	for (int i = 0; i <= CHAIN; i++)
-		descs[i] = wddm_desc(self->va + i * PAGE_SIZE, PAGE_SIZE, 0);
+		descs[i] = wddm_desc(self->va + (i < CHAIN ? CHAIN - 1 - i : i) *
+							PAGE_SIZE,
+				     PAGE_SIZE, 0);
 	ASSERT_EQ(0, munmap(self->va + CHAIN * PAGE_SIZE, PAGE_SIZE));
 	ASSERT_EQ(0, fcntl(env->ctx, F_SETFL, O_NONBLOCK));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, clear, &clearer));

@@ -422,17 +422,17 @@ int dxgk_map_logical(const struct dxgk_map *map, u64 offset, u64 *logical)
 {
 	u32 i;
 
-	for (i = 0; i < map->mdl->num_segs; i++) {
-		const struct wddm_segment *seg = &map->mdl->segs[i];
-		u64 byte = seg->byte_offset + offset;
+	for (i = 0; i < map->mdl->num_descs; i++) {
+		const struct wddm_desc *desc = &map->mdl->descs[i];
+		u64 byte = desc->byte_offset + offset;
 
-		if (offset < seg->byte_count) {
-			*logical = dxgk_map_address(map, seg->first_page +
+		if (offset < desc->byte_count) {
+			*logical = dxgk_map_address(map, desc->first_page +
 						    (byte >> PAGE_SHIFT)) +
 				   offset_in_page(byte);
 			return 0;
 		}
-		offset -= seg->byte_count;
+		offset -= desc->byte_count;
 	}
 	return -ERANGE;
 }
