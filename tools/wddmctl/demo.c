@@ -244,7 +244,7 @@ static bool blocked(struct demo *demo, edu_transfer *edu_transfer,
 
 static bool take_device(struct demo *demo)
 {
-	if (vfio_take(&demo->device, demo->address) ||
+	if (vfio_take(&demo->device, demo->address, -1) ||
 	    edu_init(&demo->edu, &demo->device))
 		return false;
 	return check("device", true, "%s is an edu; it is /dev/vfio/devices/%s",
@@ -284,8 +284,8 @@ static bool lock(struct demo *demo)
 	unsigned int i;
 	__u64 length;
 
-	if (module_adapter(demo->context, demo->device.iommufd,
-			   demo->device.ioas, &demo->adapter) ||
+	if (module_bind(demo->context, demo->device.iommufd) ||
+	    module_adapter(demo->context, demo->device.ioas, &demo->adapter) ||
 	    module_lock(demo->context, demo->pieces, NUM_PIECES, &demo->mdl,
 			&demo->pages))
 		return false;

@@ -204,12 +204,13 @@ static int set_up(struct request *request, struct result *result)
 	int fd;
 
 	if (open_file(request, &fd) ||
-	    vfio_take(&result->device, request->device))
+	    vfio_take(&result->device, request->device, -1))
 		return -1;
 	result->context = module_open();
 	if (result->context < 0 || module_info(result->context, &info) ||
-	    module_adapter(result->context, result->device.iommufd,
-			   result->device.ioas, &result->adapter))
+	    module_bind(result->context, result->device.iommufd) ||
+	    module_adapter(result->context, result->device.ioas,
+			   &result->adapter))
 		return -1;
 	if (describe(request, fd, info.out_byte_count_max, result->descs))
 		return -1;

@@ -77,19 +77,24 @@ int module_info(int fd, struct wddmcompat_info *info)
 	return call(fd, WDDMCOMPAT_INFO, info, "ask the module for its limits");
 }
 
-int module_adapter(int fd, int iommufd, __u32 ioas, __u64 *adapter)
+int module_bind(int fd, int iommufd)
 {
 	struct wddmcompat_bind bind = {
 		.size = sizeof(bind),
 		.iommufd = iommufd,
 	};
+
+	return call(fd, WDDMCOMPAT_BIND, &bind, "bind the module to iommufd");
+}
+
+int module_adapter(int fd, __u32 ioas, __u64 *adapter)
+{
 	struct wddmcompat_adapter_create create = {
 		.size = sizeof(create),
 		.ioas_id = ioas,
 	};
 
-	if (call(fd, WDDMCOMPAT_BIND, &bind, "bind the module to iommufd") ||
-	    call(fd, WDDMCOMPAT_ADAPTER_CREATE, &create, "make the adapter"))
+	if (call(fd, WDDMCOMPAT_ADAPTER_CREATE, &create, "make the adapter"))
 		return -1;
 	*adapter = create.out_adapter;
 	return 0;
@@ -139,4 +144,24 @@ int module_unmap(int fd, __u64 adapter, __u64 memory, __u32 *state)
 		return -1;
 	*state = unmap.out_state;
 	return 0;
+}
+
+int module_batch(int fd, __u32 cmd, void *entries, __u32 count)
+{
+	static __s32 results[WDDMCOMPAT_BATCH_MAX];
+	struct wddmcompat_batch batch = {
+		.size = sizeof(batch),
+		.cmd = cmd,
+		.num_entries = count,
+		.entries = (uintptr_t)entries,
+		.results = (uintptr_t)results,
+	};
+
+	if (call(fd, WDDMCOMPAT_BATCH, &batch, "do many in one call"))
+		return -1;
+	if (batch.out_num_done == count)
+		return 0;
+	report_error("only %u of a batch of %u were done", batch.out_num_done,
+		     count);
+	return -1;
 }

@@ -24,8 +24,9 @@ int module_open(void);
 
 int module_info(int fd, struct wddmcompat_info *info);
 
-/* Bind the context to an iommufd and make an adapter of an IOAS of it */
-int module_adapter(int fd, int iommufd, __u32 ioas, __u64 *adapter);
+/* Bind the context to an iommufd, then make adapters of IOASes of it */
+int module_bind(int fd, int iommufd);
+int module_adapter(int fd, __u32 ioas, __u64 *adapter);
 
 int module_lock(int fd, const struct wddmcompat_mdl_desc *descs, __u32 count,
 		__u64 *mdl, __u64 *pages);
@@ -34,5 +35,8 @@ int module_unlock(int fd, __u64 mdl);
 /* @map->size is filled in here */
 int module_map(int fd, struct wddmcompat_map *map);
 int module_unmap(int fd, __u64 adapter, __u64 memory, __u32 *state);
+
+/* The same command for all @entries, each of which must succeed */
+int module_batch(int fd, __u32 cmd, void *entries, __u32 count);
 
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "host.h"
+#include "iommufd.h"
 #include "kernel.h"
 #include "report.h"
 #include "vfio.h"
@@ -83,12 +84,10 @@ static int open_files(struct vfio *device)
 {
 	char path[PATH_MAX];
 
-	device->iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
-	if (device->iommufd < 0) {
-		report_error("cannot open /dev/iommu: %m");
-		report_todo("\"wddmctl check\" tells what is missing.");
+	if (device->iommufd < 0)
+		device->iommufd = iommufd_open();
+	if (device->iommufd < 0)
 		return -1;
-	}
 	snprintf(path, sizeof(path), VFIO_DEVICES "/%s", device->name);
 	device->fd = open(path, O_RDWR | O_CLOEXEC);
 	if (device->fd < 0) {
@@ -120,7 +119,6 @@ static int bind_and_attach(struct vfio *device)
 		.argsz = sizeof(bind),
 		.iommufd = device->iommufd,
 	};
-	struct iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
 	const char *advice;
 	struct vfio_device_attach_iommufd_pt attach = {
 		.argsz = sizeof(attach),
@@ -132,12 +130,9 @@ static int bind_and_attach(struct vfio *device)
 		report_todo("%s", advice);
 		return -1;
 	}
-	if (ioctl(device->iommufd, IOMMU_IOAS_ALLOC, &alloc)) {
-		report_error("cannot make an IOAS: %m");
+	if (iommufd_ioas(device->iommufd, &device->ioas))
 		return -1;
-	}
-	device->ioas = alloc.out_ioas_id;
-	attach.pt_id = alloc.out_ioas_id;
+	attach.pt_id = device->ioas;
 	if (ioctl(device->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach)) {
 		report_error("cannot attach %s to an IOAS: %m",
 			     device->address);
@@ -147,9 +142,9 @@ static int bind_and_attach(struct vfio *device)
 	return 0;
 }
 
-int vfio_take(struct vfio *device, const char *address)
+int vfio_take(struct vfio *device, const char *address, int iommufd)
 {
-	*device = (struct vfio){ .iommufd = -1, .fd = -1 };
+	*device = (struct vfio){ .iommufd = iommufd, .fd = -1 };
 	snprintf(device->address, sizeof(device->address), "%s", address);
 
 	if (find_vfio_name(device) || open_files(device))

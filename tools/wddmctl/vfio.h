@@ -23,10 +23,11 @@ struct vfio {
 int vfio_parse_address(const char *text, char *address, size_t size);
 
 /*
- * Take the device at the PCI address. Returns 0, or -1 after having reported
- * what went wrong and what to do. Leaving is left to the end of the process.
+ * Take the device at the PCI address, with an iommufd that is open already or,
+ * if that is -1, with a new one. Returns 0, or -1 after having reported what went
+ * wrong and what to do. Leaving is left to the end of the process.
  */
-int vfio_take(struct vfio *device, const char *address);
+int vfio_take(struct vfio *device, const char *address, int iommufd);
 
 /* Access to the PCI configuration space; 0, or -1 with an error reported */
 int vfio_config_read16(struct vfio *device, unsigned int offset, __u16 *value);
