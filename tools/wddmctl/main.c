@@ -73,6 +73,24 @@ static const struct command commands[] = {
 			"  --device ADDRESS  PCI address, as in 0000:00:03.0; must be bound to vfio-pci\n",
 		.main = demo_main,
 	},
+	{
+		.name = "bench",
+		.summary = "measure how long mapping takes, beside iommufd itself",
+		.help = "[--device ADDRESS [--device ADDRESS]] [--quick | --threads]\n"
+			"                     [--json]\n"
+			"\n"
+			"Maps and unmaps memory of many sizes and kinds in several ways, in turns: by\n"
+			"iommufd's own calls (raw), from pages that it has pinned already (floor), by\n"
+			"the module. Prints the median time of raw, the others' ratio to it, and how far\n"
+			"the middle half of the times lies apart. Run it as root.\n"
+			"\n"
+			"  --device ADDRESS  PCI address, as in 0000:00:03.0; must be bound to vfio-pci.\n"
+			"                    The memory is mapped for it; without it, for no device. A\n"
+			"                    second one goes to VFIO type 1, or to the second thread\n"
+			"  --quick           a part of it, in less than a minute on a PC\n"
+			"  --threads         measure what two threads do at a time, and nothing else\n",
+		.main = bench_main,
+	},
 };
 
 /* Options of a subcommand, --json and --help, and the one that ends the list */

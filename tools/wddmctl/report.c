@@ -89,6 +89,17 @@ void report_number(const char *key, const char *label, __u64 value,
 			    unit);
 }
 
+void report_ratio(const char *key, double value)
+{
+	char text[32];
+
+	if (!depth)
+		return;
+	/* As json-c would print it in the locale C, but with few digits */
+	snprintf(text, sizeof(text), "%.4f", value);
+	add(key, json_object_new_double_s(value, text));
+}
+
 void report_hex(const char *key, const char *label, __u64 value)
 {
 	report_string(key, label, "%#llx", value);

@@ -26,6 +26,8 @@ void report_string(const char *key, const char *label, const char *format, ...)
 void report_number(const char *key, const char *label, __u64 value,
 		   const char *unit);
 void report_hex(const char *key, const char *label, __u64 value);
+/* For JSON only, with four digits behind the point */
+void report_ratio(const char *key, double value);
 void report_bool(const char *key, bool value);
 
 /* Open an array, then an object in it for each of its items; close what is open */

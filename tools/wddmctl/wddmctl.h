@@ -7,8 +7,11 @@
  * check.c    wddmctl check
  * map.c      wddmctl map
  * demo.c     wddmctl demo
+ * bench.c    wddmctl bench, see bench.h
  * module.c   the calls of the module
+ * iommufd.c  the calls of iommufd
  * vfio.c     a PCI device, through VFIO and iommufd
+ * type1.c    a PCI device, through VFIO alone
  * edu.c      QEMU's edu device
  * memory.c   memory that descriptors describe
  * host.c     what sysfs and procfs tell
@@ -33,6 +36,7 @@ int info_main(int argc, char **argv);
 int check_main(int argc, char **argv);
 int map_main(int argc, char **argv);
 int demo_main(int argc, char **argv);
+int bench_main(int argc, char **argv);
 
 /*
  * The next option of the subcommand's own, or -1 when there is none left. Takes
