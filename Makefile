@@ -59,6 +59,9 @@ soak: ## Everything that hurts, mixed, MINUTES=10 long, on KERNEL=newest
 	@tools/testing/soak $(MINUTES) $(KERNEL)
 MINUTES := 10
 
+bench: ## Measure mapping beside iommufd itself; QUICK=1 for a part of it
+	@tools/testing/bench/run $(if $(QUICK),--quick)
+
 vm: ## A shell in the test machine: KERNEL=6.12 or newest, FLAVOUR=debug or fast
 	@tools/testing/deps.sh build vm
 	@out=$$(tools/testing/build $(KERNEL) $(FLAVOUR)) && \
@@ -96,4 +99,4 @@ kdir:
 
 FORCE:
 .PHONY: all module tools install clean demo demo-miniport check check-quick check-long \
-	mutate coverage fuzz soak vm docs format help kdir FORCE
+	mutate coverage fuzz soak bench vm docs format help kdir FORCE

@@ -8,6 +8,7 @@
 #   check   checkpatch, sparse, shellcheck and the C++ test of the headers
 #   docs    the manual
 #   coverage what of the sources was executed
+#   bench   pictures of the benchmark
 
 set -euo pipefail
 
@@ -22,9 +23,10 @@ declare -A sets=(
 	[check]="g++ perl python3-git python3-ply shellcheck sparse"
 	[docs]="python3-sphinx"
 	[coverage]="gcovr"
+	[bench]="gnuplot-nox"
 )
 
-usage() { sed -n '4,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '4,11s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
 installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
 
