@@ -25,7 +25,7 @@ install: kdir ## Install what was built: module, wddmctl and the uapi header
 clean: ## Remove what was built here; the test kernels stay in their cache
 	rm -rf build
 	$(MAKE) -C tools/wddmctl clean
-	find drivers samples tools/testing/kunit \( -name '*.o' -o -name '*.ko' \
+	find drivers samples tools/testing/kunit tools/testing/bench \( -name '*.o' -o -name '*.ko' \
 		-o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' \
 		-o -name modules.order \) -delete
 	rm -f Module.symvers modules.order .Module.symvers.cmd .modules.order.cmd \

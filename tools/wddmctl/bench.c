@@ -189,7 +189,8 @@ static int measure(const struct request *request, const struct plan *plan)
 				     plan->rounds_large);
 	if (request->devices[1][0])
 		rig.container = type1_take(request->devices[1]);
-	return compare_all(&rig, plan) ||
+	return compare_all(&rig, plan) || bench_locked(&rig) ||
+	       bench_kernel(&rig, plan->rounds) ||
 	       bench_live(&rig, plan->live, plan->rounds);
 }
 

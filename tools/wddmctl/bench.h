@@ -4,10 +4,11 @@
  *
  * bench.c          the command: what is measured, in which order
  * bench_rig.c      devices, IOASes and adapters to measure on
- * bench_memory.c   memory whose pages lie as wanted
+ * bench_memory.c   memory whose pages lie as wanted, and the kernel's own
  * bench_works.c    the ways to map that are compared
  * bench_compare.c  ways of one case, in turns, and their table
  * bench_live.c     many live mappings: time and memory
+ * bench_kernel.c   what takes a kernel module to measure
  * bench_threads.c  two threads
  *
  * Whatever fails has been reported, and ends the command.
@@ -86,6 +87,9 @@ void bench_memory_put(struct bench_memory *memory);
 /* Percent of the 4 KiB pages that are followed by the next; -1 if nobody tells */
 int bench_memory_adjacent(const struct bench_memory *memory);
 
+/* Bytes that the kernel has taken for itself */
+long bench_kernel_bytes(void);
+
 /* --- bench_works.c -------------------------------------------------------- */
 
 /*
@@ -158,11 +162,14 @@ void bench_compare_head(void);
 int bench_compare(const struct bench_rig *rig, const struct bench_case *c,
 		  unsigned int rounds);
 
-/* --- bench_live.c, bench_threads.c ---------------------------------------- */
+/* --- bench_live.c, bench_kernel.c, bench_threads.c ------------------------ */
 
 /* @counts ends with a 0 */
 int bench_live(const struct bench_rig *rig, const __u32 *counts,
 	       unsigned int rounds);
+int bench_kernel(const struct bench_rig *rig, unsigned int rounds);
+int bench_locked(const struct bench_rig *rig);
+
 /* @second is a device for the second thread, or "" */
 int bench_threads(const struct bench_rig *rig, const char *second,
 		  unsigned int rounds);

@@ -7,12 +7,9 @@
  * because iommufd looks at all that are in use to find one that is not.
  */
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "bench.h"
-#include "host.h"
 #include "iommufd.h"
 #include "memory.h"
 #include "module.h"
@@ -132,25 +129,6 @@ static int pages_open(struct pages *pages, const struct bench_rig *rig)
 	return 0;
 }
 
-/* Bytes that the kernel has taken for itself */
-static long kernel_bytes(void)
-{
-	long kib, sum = 0;
-	char line[128], name[64];
-	FILE *file;
-
-	host_refresh_pins();
-	file = fopen("/proc/meminfo", "r");
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "%63[^:]: %ld", name, &kib) == 2 &&
-		    (!strcmp(name, "Slab") || !strcmp(name, "VmallocUsed") ||
-		     !strcmp(name, "Percpu")))
-			sum += kib * 1024;
-	if (file)
-		fclose(file);
-	return sum;
-}
-
 static int crowd_grow(struct crowd *crowd, __u32 count)
 {
 	__u64 *memory = realloc(crowd->memory, count * sizeof(*memory));
@@ -237,11 +215,11 @@ static int measure(struct crowd *crowds, unsigned int rounds)
 static int grow(struct crowd *crowd, __u32 count, double *bytes_each)
 {
 	__u32 more = count - crowd->count;
-	long before = kernel_bytes();
+	long before = bench_kernel_bytes();
 
 	if (crowd_grow(crowd, count))
 		return -1;
-	*bytes_each = (double)(kernel_bytes() - before) / more;
+	*bytes_each = (double)(bench_kernel_bytes() - before) / more;
 	return 0;
 }
 

@@ -6,10 +6,13 @@
  */
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "bench.h"
+#include "host.h"
 #include "memory.h"
 
 #define HUGE_SIZE (2ULL << 20)
@@ -17,6 +20,9 @@
 /* How often to try, and how many percent will do */
 #define ADJACENT_TRIES 4
 #define ADJACENT_MIN 90
+
+/* Pages that lie about by themselves, and come first */
+#define SCRAPS (8ULL << 20)
 
 /* Of an entry in /proc/self/pagemap: the page frame, which is 0 if not for us */
 #define PAGEMAP_FRAME ((1ULL << 55) - 1)
@@ -115,9 +121,14 @@ static void touch(struct bench_memory *memory, bool backward)
  */
 static bool get_adjacent(struct bench_memory *memory)
 {
+	struct bench_memory scraps = { .length = SCRAPS };
 	void *kept[ADJACENT_TRIES] = { NULL };
 	unsigned int i;
 	int adjacent;
+
+	scraps.start = reserve_small(scraps.length);
+	if (scraps.start)
+		touch(&scraps, false);
 
 	for (i = 0; i < ADJACENT_TRIES; i++) {
 		memory->start = reserve_small(memory->length);
@@ -133,6 +144,7 @@ static bool get_adjacent(struct bench_memory *memory)
 	for (i = 0; i < ADJACENT_TRIES; i++)
 		if (kept[i] && kept[i] != memory->start)
 			munmap(kept[i], memory->length);
+	bench_memory_put(&scraps);
 	return memory->start;
 }
 
@@ -196,4 +208,22 @@ int bench_memory_adjacent(const struct bench_memory *memory)
 	if (!known)
 		return -1;
 	return known > 1 ? 100 * next / (known - 1) : 0;
+}
+
+long bench_kernel_bytes(void)
+{
+	long kib, sum = 0;
+	char line[128], name[64];
+	FILE *file;
+
+	host_refresh_pins();
+	file = fopen("/proc/meminfo", "r");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%63[^:]: %ld", name, &kib) == 2 &&
+		    (!strcmp(name, "Slab") || !strcmp(name, "VmallocUsed") ||
+		     !strcmp(name, "Percpu")))
+			sum += kib * 1024;
+	if (file)
+		fclose(file);
+	return sum;
 }
