@@ -31,8 +31,8 @@ struct plan {
 };
 
 static const struct plan plan_full = {
-	.rounds = 31,
-	.rounds_large = 7,
+	.rounds = 21,
+	.rounds_large = 5,
 	.sizes = { 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, 2 * MIB,
 		   16 * MIB, 64 * MIB, 256 * MIB, GIB },
 	.chains = { 2, 4, 16, 64, 256, 1024 },
@@ -108,14 +108,18 @@ static int compare_sizes(const struct bench_rig *rig, const struct plan *plan,
 	return 0;
 }
 
-static int compare_pages(const struct bench_rig *rig, const struct plan *plan,
-			 bool attached)
+static int compare_pages(const struct bench_rig *rig, const struct plan *plan)
 {
-	struct bench_case c = { .chain = 1, .batch = 1, .attached = attached };
+	struct bench_case c = { .chain = 1, .batch = 1 };
 
-	for (c.pages = BENCH_APART; c.pages <= BENCH_HUGETLB; c.pages++)
+	for (c.pages = BENCH_ADJACENT; c.pages <= BENCH_APART; c.pages++) {
+		c.attached = true;
+		if (rig->has_device && compare_sizes(rig, plan, c))
+			return -1;
+		c.attached = false;
 		if (compare_sizes(rig, plan, c))
 			return -1;
+	}
 	return 0;
 }
 
@@ -146,8 +150,9 @@ static int compare_batches(const struct bench_rig *rig, const struct plan *plan,
 	return 0;
 }
 
-static int compare_on(const struct bench_rig *rig, const struct plan *plan,
-		      bool attached)
+/* Many pages, as one MDL or as many */
+static int compare_many(const struct bench_rig *rig, const struct plan *plan,
+			bool attached)
 {
 	const struct bench_case small = {
 		.pages = BENCH_APART,
@@ -160,8 +165,7 @@ static int compare_on(const struct bench_rig *rig, const struct plan *plan,
 
 	mixed.size = 64 * KIB;
 	mixed.mixed = true;
-	return compare_pages(rig, plan, attached) ||
-	       compare_chains(rig, plan, small) ||
+	return compare_chains(rig, plan, small) ||
 	       compare_chains(rig, plan, mixed) ||
 	       compare_batches(rig, plan, small);
 }
@@ -172,10 +176,11 @@ static int compare_all(const struct bench_rig *rig, const struct plan *plan)
 
 	report_open_list("cases");
 	bench_compare_head();
-	failed = (rig->has_device && compare_on(rig, plan, true)) ||
-		 compare_on(rig, plan, false);
+	failed = compare_pages(rig, plan) ||
+		 (rig->has_device && compare_many(rig, plan, true)) ||
+		 compare_many(rig, plan, false);
 	report_close();
-	return failed ? -1 : 0;
+	return failed;
 }
 
 static int measure(const struct request *request, const struct plan *plan)

@@ -57,13 +57,14 @@ int bench_unmap(const struct bench_rig *rig, const struct bench_place *place,
 
 /* --- bench_memory.c ------------------------------------------------------- */
 
+/* In the order in which they are used: those that lie apart leave their traces */
 enum bench_pages {
-	/* Of 4 KiB, no two of which follow each other: a fragmented machine */
-	BENCH_APART,
 	/* Of 4 KiB, and most follow each other: a machine that has just booted */
 	BENCH_ADJACENT,
 	BENCH_THP,
 	BENCH_HUGETLB,
+	/* Of 4 KiB, no two of which follow each other: a fragmented machine */
+	BENCH_APART,
 };
 
 const char *bench_pages_name(enum bench_pages pages);

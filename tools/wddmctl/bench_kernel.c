@@ -281,7 +281,7 @@ int bench_locked(const struct bench_rig *rig)
 	report_text("\n%-9s %9s %12s %16s\n", "locked", "bytes", "kernel bytes",
 		    "of which iommufd");
 	report_open_list("locked");
-	for (pages = BENCH_APART; !failed && pages <= BENCH_HUGETLB; pages++) {
+	for (pages = BENCH_ADJACENT; !failed && pages <= BENCH_APART; pages++) {
 		if (!bench_memory_get(&memory, pages, LOCKED_SIZE, 1))
 			continue;
 		failed = measure_locked(rig, pages, &memory);

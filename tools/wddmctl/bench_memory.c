@@ -17,12 +17,10 @@
 
 #define HUGE_SIZE (2ULL << 20)
 
-/* How often to try, and how many percent will do */
+/* How often to try, as long as not too much is kept, and how many percent will do */
 #define ADJACENT_TRIES 4
+#define ADJACENT_KEPT_MAX 0x40000000ULL
 #define ADJACENT_MIN 90
-
-/* Pages that lie about by themselves, and come first */
-#define SCRAPS (8ULL << 20)
 
 /* Of an entry in /proc/self/pagemap: the page frame, which is 0 if not for us */
 #define PAGEMAP_FRAME ((1ULL << 55) - 1)
@@ -30,10 +28,10 @@
 const char *bench_pages_name(enum bench_pages pages)
 {
 	static const char *const names[] = {
-		[BENCH_APART] = "apart",
 		[BENCH_ADJACENT] = "adjacent",
 		[BENCH_THP] = "thp",
 		[BENCH_HUGETLB] = "hugetlb",
+		[BENCH_APART] = "apart",
 	};
 
 	return names[pages];
@@ -121,16 +119,13 @@ static void touch(struct bench_memory *memory, bool backward)
  */
 static bool get_adjacent(struct bench_memory *memory)
 {
-	struct bench_memory scraps = { .length = SCRAPS };
 	void *kept[ADJACENT_TRIES] = { NULL };
 	unsigned int i;
 	int adjacent;
 
-	scraps.start = reserve_small(scraps.length);
-	if (scraps.start)
-		touch(&scraps, false);
-
-	for (i = 0; i < ADJACENT_TRIES; i++) {
+	for (i = 0;
+	     i < ADJACENT_TRIES && i * memory->length <= ADJACENT_KEPT_MAX;
+	     i++) {
 		memory->start = reserve_small(memory->length);
 		if (!memory->start)
 			break;
@@ -144,7 +139,6 @@ static bool get_adjacent(struct bench_memory *memory)
 	for (i = 0; i < ADJACENT_TRIES; i++)
 		if (kept[i] && kept[i] != memory->start)
 			munmap(kept[i], memory->length);
-	bench_memory_put(&scraps);
 	return memory->start;
 }
 
@@ -152,10 +146,10 @@ bool bench_memory_get(struct bench_memory *memory, enum bench_pages pages,
 		      __u64 size, __u32 count)
 {
 	static bool (*const get[])(struct bench_memory *memory) = {
-		[BENCH_APART] = get_apart,
 		[BENCH_ADJACENT] = get_adjacent,
 		[BENCH_THP] = get_thp,
 		[BENCH_HUGETLB] = get_hugetlb,
+		[BENCH_APART] = get_apart,
 	};
 	/* A page, or a huge one, keeps one piece apart from the next */
 	__u64 gap = bench_pages_are_huge(pages) ? HUGE_SIZE :

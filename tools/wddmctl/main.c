@@ -87,7 +87,7 @@ static const struct command commands[] = {
 			"  --device ADDRESS  PCI address, as in 0000:00:03.0; must be bound to vfio-pci.\n"
 			"                    The memory is mapped for it; without it, for no device. A\n"
 			"                    second one goes to VFIO type 1, or to the second thread\n"
-			"  --quick           a part of it, in less than a minute on a PC\n"
+			"  --quick           a part of it\n"
 			"  --threads         measure what two threads do at a time, and nothing else\n",
 		.main = bench_main,
 	},
