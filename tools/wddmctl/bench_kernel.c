@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -91,10 +92,11 @@ static int caller_open(struct caller *caller, const struct bench_rig *rig)
 	if (parameter_set("begin", text) ||
 	    parameter_get("begin", text, sizeof(text)))
 		return -1;
-	return sscanf(text, "%llu %llu %u", &caller->kept_iova, &caller->length,
-		      &caller->runs) == 3 ?
-		       0 :
-		       -1;
+	if (sscanf(text, "%llu %llu %u", &caller->kept_iova, &caller->length,
+		   &caller->runs) == 3)
+		return 0;
+	report_error("the helper says \"%s\"", text);
+	return -1;
 }
 
 /* The helper maps and unmaps, and takes the time */
@@ -106,7 +108,8 @@ static int helper_turn(const char *name, double *ns)
 	if (parameter_set(name, text) ||
 	    parameter_get(name, text, sizeof(text)))
 		return -1;
-	return sscanf(text, "%lf", ns) == 1 ? 0 : -1;
+	*ns = strtod(text, NULL);
+	return 0;
 }
 
 static int locked_turn(const struct caller *caller, double *ns)

@@ -95,7 +95,7 @@ void report_ratio(const char *key, double value)
 
 	if (!depth)
 		return;
-	/* As json-c would print it in the locale C, but with few digits */
+	/* json-c would print all digits that a double has */
 	snprintf(text, sizeof(text), "%.4f", value);
 	add(key, json_object_new_double_s(value, text));
 }
