@@ -296,6 +296,15 @@ static int carrier_command_fn(void *data)
 			   c->size, c->array);
 }
 
+static int command_run_carrier(struct wddm_iommufd *iommufd, unsigned int cmd,
+			       void *command, size_t size,
+			       const struct command_array *array)
+{
+	struct carrier_command c = { iommufd, cmd, command, size, array };
+
+	return wddm_carrier_call(iommufd, carrier_command_fn, &c);
+}
+
 /* Give iommufd a command in the caller's address space that it cannot touch */
 static int command_run_caller(struct wddm_iommufd *iommufd, unsigned int cmd,
 			      void *command, size_t size)
@@ -330,8 +339,6 @@ static int command_run_caller(struct wddm_iommufd *iommufd, unsigned int cmd,
 int wddm_command(struct wddm_iommufd *iommufd, enum wddm_via via,
 		 unsigned int cmd, void *command, size_t size)
 {
-	struct carrier_command c = { iommufd, cmd, command, size, NULL };
-
 	if (WARN_ON(size > WDDM_COMMAND_SIZE))
 		return -E2BIG;
 	if (via == WDDM_VIA_CALLER)
@@ -341,7 +348,7 @@ int wddm_command(struct wddm_iommufd *iommufd, enum wddm_via via,
 	     current->mm == iommufd->owner.mm))
 		return command_run(iommufd, &iommufd->owner, cmd, command, size,
 				   NULL);
-	return wddm_carrier_call(iommufd, carrier_command_fn, &c);
+	return command_run_carrier(iommufd, cmd, command, size, NULL);
 }
 EXPORT_SYMBOL_IF_KUNIT(wddm_command);
 
@@ -364,11 +371,10 @@ int wddm_command_array(struct wddm_iommufd *iommufd, unsigned int cmd,
 		       size_t offset)
 {
 	const struct command_array array = { pointer, offset };
-	struct carrier_command c = { iommufd, cmd, command, size, &array };
 
 	if (WARN_ON(size > WDDM_COMMAND_SIZE))
 		return -E2BIG;
-	return wddm_carrier_call(iommufd, carrier_command_fn, &c);
+	return command_run_carrier(iommufd, cmd, command, size, &array);
 }
 
 /* In the carrier, because the caller may have no right to it */

@@ -201,10 +201,16 @@ static struct wddm_mapping *mapping_create(struct wddmcompat_adapter *adapter,
 	return mapping;
 }
 
+static bool mapping_is_unmapped(const struct wddm_mapping *mapping)
+{
+	/* Pairs with mapping_unmap(): who sees it can rely on it */
+	return smp_load_acquire(&mapping->range.unmapped);
+}
+
 /* Nobody is unmapping it: it is unmapped, or who waits has to do it */
 static bool mapping_is_settled(struct wddm_mapping *mapping)
 {
-	return READ_ONCE(mapping->range.unmapped) ||
+	return mapping_is_unmapped(mapping) ||
 	       !atomic_read(&wddm_mapping_obj(mapping)->uses);
 }
 
@@ -230,7 +236,7 @@ static int mapping_claim(struct wddm_mapping *mapping, bool killable)
 		else
 			wait_event(adapter->unmap_wait,
 				   mapping_is_settled(mapping));
-		if (!rc && !READ_ONCE(mapping->range.unmapped))
+		if (!rc && !mapping_is_unmapped(mapping))
 			continue;
 		lock_map_release(&mapping_claim_map);
 		return rc ? -EINTR : -ENOENT;
@@ -268,7 +274,8 @@ static int mapping_unmap(struct wddm_mapping *mapping, bool killable,
 	if (!rc) {
 		*state = mapping->range.state;
 		mapping_unuse(mapping);
-		WRITE_ONCE(mapping->range.unmapped, true);
+		/* Pairs with mapping_is_unmapped() */
+		smp_store_release(&mapping->range.unmapped, true);
 	}
 	mapping_unclaim(mapping);
 	return rc;
@@ -366,27 +373,32 @@ out_adapter:
 	return rc;
 }
 
-/* The mapping that @memory names on the adapter that @adapter names */
+/*
+ * The mapping that @memory names on the adapter that @adapter names. A mapping knows
+ * its adapter; that is looked up only to say what is wrong with it.
+ */
 static struct wddm_mapping *mapping_get(struct wddm_handle_table *handles,
 					u64 adapter, u64 memory)
 {
-	struct wddm_object *obj;
 	struct wddm_mapping *mapping;
+	struct wddm_object *obj;
+	int rc = -ENOENT;
 
+	obj = wddm_handle_get_typed(handles, memory, WDDMCOMPAT_OBJECT_MAPPING);
+	if (IS_ERR(obj)) {
+		rc = PTR_ERR(obj);
+	} else {
+		mapping = container_of(obj, struct wddm_mapping, range.obj);
+		if (wddm_mapping_adapter(mapping)->obj.handle == adapter)
+			return mapping;
+		wddm_object_put(obj);
+	}
 	obj = wddm_handle_get_typed(handles, adapter,
 				    WDDMCOMPAT_OBJECT_ADAPTER);
 	if (IS_ERR(obj))
 		return ERR_CAST(obj);
 	wddm_object_put(obj);
-	obj = wddm_handle_get_typed(handles, memory, WDDMCOMPAT_OBJECT_MAPPING);
-	if (IS_ERR(obj))
-		return ERR_CAST(obj);
-	mapping = container_of(obj, struct wddm_mapping, range.obj);
-	if (wddm_mapping_adapter(mapping)->obj.handle != adapter) {
-		wddm_object_put(obj);
-		return ERR_PTR(-ENOENT);
-	}
-	return mapping;
+	return ERR_PTR(rc);
 }
 
 int wddm_unmap_ioctl(struct wddm_ucmd *ucmd)

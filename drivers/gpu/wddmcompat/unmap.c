@@ -4,7 +4,8 @@
  *
  * Our own unmap has iommufd call us, as that of others does. It leaves the pins for
  * the callback to take back, in the middle of IOAS_UNMAP, so that an area is guarded
- * up to the moment at which it is *claimed*.
+ * up to the moment at which it is *claimed*. ioas->lock is held from the first look to
+ * the last, and let go only while iommufd unmaps and while others are waited for.
  *
  * One thing remains that iommufd gives no means to exclude. Its rule "userspace
  * should not race map/unmap's of the same area" also holds for its raw ioctls
@@ -47,7 +48,6 @@ static bool range_next_run(struct wddm_range *range, struct range_run *run,
 	const u32 num = range->num_areas;
 	struct wddm_range_area area;
 
-	mutex_lock(&range->ioas->lock);
 	do {
 		run->first = find_next_bit(areas, num, from);
 		wddm_range_look_at(range, run->first,
@@ -55,7 +55,6 @@ static bool range_next_run(struct wddm_range *range, struct range_run *run,
 	} while (run->first < num && !test_bit(run->first, areas));
 	run->end = find_next_zero_bit(areas, num, run->first);
 	run->loose = range->loose;
-	mutex_unlock(&range->ioas->lock);
 	if (run->first == num)
 		return false;
 
@@ -110,10 +109,8 @@ static bool range_run_is_lost(struct wddm_range *range,
 static bool range_run_unmapped(struct wddm_range *range,
 			       const struct range_run *run, int rc)
 {
-	bool unmapped;
+	bool unmapped = range->loose;
 
-	mutex_lock(&range->ioas->lock);
-	unmapped = range->loose;
 	if (unmapped && !wddm_range_is_mdl(range)) {
 		if (!rc)
 			unmapped = run->via == WDDM_VIA_CARRIER ||
@@ -125,30 +122,17 @@ static bool range_run_unmapped(struct wddm_range *range,
 	if (unmapped)
 		bitmap_clear(wddm_range_areas(range), run->first,
 			     run->end - run->first);
-	mutex_unlock(&range->ioas->lock);
 	return unmapped;
-}
-
-static void range_begin_unmap(struct wddm_range *range)
-{
-	mutex_lock(&range->ioas->lock);
-	/* What others have done until now is a revocation */
-	wddm_range_look(range);
-	range->unmapper = current;
-	range->claimed = false;
-	mutex_unlock(&range->ioas->lock);
 }
 
 static void range_give_up_unmap(struct wddm_range *range)
 {
-	mutex_lock(&range->ioas->lock);
 	range->unmapper = NULL;
 	wddm_range_look(range);
 	if (range->loose && wddm_range_is_mdl(range))
 		wddm_range_revoke(range);
 	if (range->loose)
 		wddm_ioas_look_later(range->ioas);
-	mutex_unlock(&range->ioas->lock);
 }
 
 /*
@@ -193,8 +177,8 @@ static unsigned long range_patience_end(const struct wddm_range *range)
  * A process that is killed does not wait; but what a kernel module was told is to be
  * true even then.
  */
-static void range_settle(struct wddm_range *range, u32 first, u32 end,
-			 unsigned long timeout)
+static void range_wait(struct wddm_range *range, u32 first, u32 end,
+		       unsigned long timeout)
 {
 	const struct wddmcompat_context *ctx = range->obj.ctx;
 	u32 i;
@@ -208,6 +192,15 @@ static void range_settle(struct wddm_range *range, u32 first, u32 end,
 			usleep_range(100, 200);
 		}
 	}
+}
+
+/* The same under ioas->lock, which is let go for it */
+static void range_settle(struct wddm_range *range, u32 first, u32 end,
+			 unsigned long timeout)
+{
+	mutex_unlock(&range->ioas->lock);
+	range_wait(range, first, end, timeout);
+	mutex_lock(&range->ioas->lock);
 }
 
 /* How often to try an area that stays */
@@ -224,17 +217,21 @@ static void range_settle(struct wddm_range *range, u32 first, u32 end,
 static int range_unmap_runs(struct wddm_range *range, u32 *unmapped)
 {
 	const unsigned long timeout = range_patience_end(range);
+	const u32 num = range->num_areas;
 	struct range_run run;
 	int tries = 0, rc, failed;
 	u32 from;
 
 	do {
 		failed = 0;
-		for (from = 0; range_next_run(range, &run, from, tries);
+		for (from = 0;
+		     from < num && range_next_run(range, &run, from, tries);
 		     from = run.end) {
 			run.via = range_run_via(range, &run, tries);
+			mutex_unlock(&range->ioas->lock);
 			rc = wddm_ioas_unmap(range->ioas, run.via, run.iova,
 					     run.length);
+			mutex_lock(&range->ioas->lock);
 			if (range_run_unmapped(range, &run, rc)) {
 				*unmapped += rc ? 0 : run.end - run.first;
 				continue;
@@ -249,22 +246,25 @@ static int range_unmap_runs(struct wddm_range *range, u32 *unmapped)
 /* Stop watching. Areas that are still there stay in the IOAS, as its holder's own. */
 static void range_release(struct wddm_range *range)
 {
-	mutex_lock(&range->ioas->lock);
 	wddm_range_loosen(range);
 	bitmap_zero(wddm_range_areas(range), range->num_areas);
 	wddm_range_forget(range);
-	/* Nobody can queue it any more */
-	wddm_event_cancel(range);
-	mutex_unlock(&range->ioas->lock);
+	/* Nobody can queue it any more, and what is live nobody has */
+	if (range->state == WDDMCOMPAT_STATE_REVOKED)
+		wddm_event_cancel(range);
 }
 
-/* As wddm_range_unmap(), but after an error it is still being unmapped */
+/* As wddm_range_unmap(), under the lock, but after an error it is still being unmapped */
 static int range_try_unmap(struct wddm_range *range)
 {
 	u32 unmapped = 0;
 	int rc;
 
-	range_begin_unmap(range);
+	lockdep_assert_held(&range->ioas->lock);
+	/* What others have done until now is a revocation */
+	wddm_range_look(range);
+	range->unmapper = current;
+	range->claimed = false;
 	rc = range_unmap_runs(range, &unmapped);
 	if (rc)
 		return rc;
@@ -289,10 +289,13 @@ static int range_try_unmap(struct wddm_range *range)
  */
 int wddm_range_unmap(struct wddm_range *range)
 {
-	int rc = range_try_unmap(range);
+	int rc;
 
+	mutex_lock(&range->ioas->lock);
+	rc = range_try_unmap(range);
 	if (rc)
 		range_give_up_unmap(range);
+	mutex_unlock(&range->ioas->lock);
 	return rc;
 }
 
@@ -304,8 +307,10 @@ int wddm_range_unmap(struct wddm_range *range)
  */
 void wddm_range_undo(struct wddm_range *range)
 {
+	mutex_lock(&range->ioas->lock);
 	if (range_try_unmap(range))
 		range_release(range);
+	mutex_unlock(&range->ioas->lock);
 }
 
 /**

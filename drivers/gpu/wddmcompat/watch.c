@@ -182,7 +182,9 @@ static void ioas_evict(struct wddm_ioas *ioas, const struct wddm_range *tenant)
  */
 int wddm_range_watch(struct wddm_range *range)
 {
+	const unsigned long start = range->node.start, last = range->node.last;
 	struct wddm_ioas *ioas = range->ioas;
+	bool alone;
 	int rc = 0;
 	u32 i;
 
@@ -191,7 +193,8 @@ int wddm_range_watch(struct wddm_range *range)
 	 * pinned but has no bit yet.
 	 */
 	mutex_lock(&ioas->lock);
-	if (ioas_is_watched(ioas, range->node.start, range->node.last)) {
+	alone = !interval_tree_iter_first(&ioas->ranges, start, last);
+	if (!alone && ioas_is_watched(ioas, start, last)) {
 		rc = -ESTALE;
 		goto out_unlock;
 	}
@@ -208,7 +211,7 @@ int wddm_range_watch(struct wddm_range *range)
 		if (rc != -ESTALE)
 			break;
 	}
-	if (!rc)
+	if (!rc && !alone)
 		ioas_evict(ioas, range);
 	/* While somebody clears the IOAS, nothing in it is to make iommufd call us */
 	if (!rc && ioas->watch_calls >= WATCH_CALLS_MAX &&
