@@ -161,11 +161,13 @@ static int compare_many(const struct bench_rig *rig, const struct plan *plan,
 		.batch = 1,
 		.attached = attached,
 	};
-	struct bench_case mixed = small;
+	struct bench_case mixed = small, neighbours = small;
 
+	neighbours.neighbours = true;
 	mixed.size = 64 * KIB;
 	mixed.mixed = true;
 	return compare_chains(rig, plan, small) ||
+	       compare_chains(rig, plan, neighbours) ||
 	       compare_chains(rig, plan, mixed) ||
 	       compare_batches(rig, plan, small);
 }

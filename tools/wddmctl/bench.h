@@ -95,7 +95,8 @@ long bench_kernel_bytes(void);
 
 /*
  * @batch MDLs, each of a chain of @chain pieces of @size bytes. In a mixed chain
- * they are of @size, a half of it, and so on to a sixteenth, and then again.
+ * they are of @size, a half of it, and so on to a sixteenth, and then again. Pieces that
+ * are @neighbours follow each other in the address space; others have a hole between them.
  */
 struct bench_case {
 	enum bench_pages pages;
@@ -103,6 +104,7 @@ struct bench_case {
 	__u32 chain;
 	__u32 batch;
 	bool mixed;
+	bool neighbours;
 	bool attached;
 };
 

@@ -146,12 +146,14 @@ static void report_case(const struct bench_set *set,
 	report_number("chain", NULL, c->chain, "");
 	report_number("batch", NULL, c->batch, "");
 	report_bool("mixed", c->mixed);
+	report_bool("neighbours", c->neighbours);
 	report_bool("device", c->attached);
 	if (adjacent >= 0)
 		report_number("adjacent_percent", NULL, adjacent, "");
-	report_text("%-9s %6d %s%9llu %6u %6u %-7s", bench_pages_name(c->pages),
-		    adjacent, c->mixed ? "<=" : "  ", c->size, c->chain,
-		    c->batch, c->attached ? "yes" : "none");
+	report_text("%-9s %6d %s%9llu %s%5u %6u %-7s",
+		    bench_pages_name(c->pages), adjacent,
+		    c->mixed ? "<=" : "  ", c->size, c->neighbours ? "+" : " ",
+		    c->chain, c->batch, c->attached ? "yes" : "none");
 	if (times) {
 		report_works(set, times);
 	} else {

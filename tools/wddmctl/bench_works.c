@@ -233,6 +233,21 @@ static void describe(struct bench_set *set)
 		};
 }
 
+/* Neighbours are one piece of memory */
+static bool get_memory(struct bench_set *set)
+{
+	const struct bench_case *c = &set->c;
+
+	if (!c->neighbours)
+		return bench_memory_get(&set->memory, c->pages, c->size,
+					num_pieces(set));
+	if (!bench_memory_get(&set->memory, c->pages,
+			      c->size * num_pieces(set), 1))
+		return false;
+	set->memory.stride = c->size;
+	return true;
+}
+
 int bench_set_open(struct bench_set *set, const struct bench_rig *rig,
 		   const struct bench_case *c)
 {
@@ -243,7 +258,7 @@ int bench_set_open(struct bench_set *set, const struct bench_rig *rig,
 		.place = c->attached ? &rig->attached : &rig->alone,
 		.c = *c,
 	};
-	if (!bench_memory_get(&set->memory, c->pages, c->size, num_pieces(set)))
+	if (!get_memory(set))
 		return 1;
 	describe(set);
 	for (i = 0; i < c->batch; i++)
