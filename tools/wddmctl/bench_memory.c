@@ -19,7 +19,7 @@
 
 /* How often to try, as long as not too much is kept, and how many percent will do */
 #define ADJACENT_TRIES 4
-#define ADJACENT_KEPT_MAX 0x40000000ULL
+#define ADJACENT_KEPT_MAX 0x80000000ULL
 #define ADJACENT_MIN 90
 
 /* Of an entry in /proc/self/pagemap: the page frame, which is 0 if not for us */
@@ -120,26 +120,27 @@ static void touch(struct bench_memory *memory, bool backward)
 static bool get_adjacent(struct bench_memory *memory)
 {
 	void *kept[ADJACENT_TRIES] = { NULL };
+	bool found = false;
 	unsigned int i;
 	int adjacent;
 
-	for (i = 0;
-	     i < ADJACENT_TRIES && i * memory->length <= ADJACENT_KEPT_MAX;
-	     i++) {
+	for (i = 0; i < ADJACENT_TRIES && !found; i++) {
+		if (i * memory->length > ADJACENT_KEPT_MAX)
+			break;
 		memory->start = reserve_small(memory->length);
 		if (!memory->start)
 			break;
 		touch(memory, i % 2);
 		adjacent = bench_memory_adjacent(memory);
 		/* Only root is told, and others are to believe it */
-		if (adjacent < 0 || adjacent >= ADJACENT_MIN)
-			break;
+		found = adjacent < 0 || adjacent >= ADJACENT_MIN ||
+			memory->length == memory_page_size();
 		kept[i] = memory->start;
 	}
 	for (i = 0; i < ADJACENT_TRIES; i++)
 		if (kept[i] && kept[i] != memory->start)
 			munmap(kept[i], memory->length);
-	return memory->start;
+	return found;
 }
 
 bool bench_memory_get(struct bench_memory *memory, enum bench_pages pages,
