@@ -18,7 +18,7 @@
  *
  * The slot that was given back last is the first to be used again: it is in the
  * caches. To find an object takes no more than the spinlock and its reference, so
- * there is nothing to gain by looking without it.
+ * there is little to gain by looking without it.
  */
 #include <kunit/static_stub.h>
 #include <kunit/visibility.h>
