@@ -242,7 +242,7 @@ static const struct pages_row pages_rows[] = {
 	{ "non-cached", 3 * P, 0, ALL, 0, NON_CACHED, 0 },
 	{ "write-combined", 3 * P, 0, ALL, 0, WRITE_COMBINED, 0 },
 	{ "low", 4 * P, 0, SZ_16M - 1, 0, CACHED, 0 },
-	{ "not low", 4 * P, SZ_64M, SZ_128M - 1, 0, CACHED, 0 },
+	{ "not low", 4 * P, SZ_512M, SZ_1G - 1, 0, CACHED, 0 },
 	{ "skip unused", 4 * P, 0, SZ_256M - 1, SZ_1G, CACHED, 0 },
 	{ "skip once", 2 * P, 0, P - 1, SZ_16M, CACHED, 0 },
 	{ "one chunk", 4 * P, 0, ALL, 0, CACHED, CHUNKS },
