@@ -8,9 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 #include "edu.h"
 #include "fixture.h"
@@ -514,116 +512,6 @@ TEST_F(limits, device_with_few_address_bits)
 	EXPECT_EQ(LIVE, unmap(env, to_memory));
 	EXPECT_EQ(LIVE, wddm_unlock(env->ctx, mdl));
 	edu_close(&edu);
-}
-
-/* A control group that whoever moves there is charged to, by the kernel as well */
-#define CGROUPS "/tmp/cgroups"
-#define CGROUP CGROUPS "/limits"
-
-static void join_cgroup(void)
-{
-	become_root();
-	CHECK(!mkdir(CGROUPS, 0755));
-	CHECK(!mount("cgroup2", CGROUPS, "cgroup2", 0, NULL));
-	CHECK(!mkdir(CGROUP, 0755));
-	become_user();
-	CHECK(!write_text(CGROUPS "/cgroup.subtree_control", "+memory"));
-	CHECK(!write_text(CGROUP "/cgroup.procs", "0"));
-}
-
-/* Its last member may have exited this very moment */
-static void remove_cgroup(void)
-{
-	become_root();
-	while (rmdir(CGROUP) && errno == EBUSY)
-		usleep(10000);
-	CHECK(!umount2(CGROUPS, MNT_DETACH));
-	CHECK(!rmdir(CGROUPS));
-	become_user();
-}
-
-/* Bytes that are charged to the group, give or take what each processor has ahead */
-static long charged(void)
-{
-	return read_number(CGROUP "/memory.current");
-}
-
-/* iommufd's part of a mapping, without ours */
-static void copy(const struct env *env, __u32 from, __u64 iova)
-{
-	struct iommu_ioas_copy cmd = {
-		.size = sizeof(cmd),
-		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE,
-		.dst_ioas_id = env->ioas,
-		.src_ioas_id = from,
-		.length = PAGE_SIZE,
-		.dst_iova = iova,
-		.src_iova = WINDOW,
-	};
-
-	CHECK(!ioctl(env->iommufd, IOMMU_IOAS_COPY, &cmd));
-}
-
-static int fill_cgroup(int sock, void *arg)
-{
-	const int mdls = 400, mappings = 5000, frames = HUGE_SIZE / PAGE_SIZE;
-	const void *va = huge_page();
-	long before, of_iommufd, of_both;
-	struct env env = {
-		.ctx = open_context(),
-		.iommufd = open_iommufd(),
-	};
-	__u64 mdl, memory;
-	__u32 from;
-
-	(void)sock;
-	(void)arg;
-	join_cgroup();
-	CHECK(!wddm_bind(env.ctx, env.iommufd, NULL));
-	CHECK(!ioas_alloc(env.iommufd, &env.ioas));
-	CHECK(!ioas_alloc(env.iommufd, &from));
-	CHECK(!wddm_adapter_create(env.ctx, env.ioas, &env.adapter));
-	CHECK(!ioas_map_fixed(env.iommufd, from, va, PAGE_SIZE, WINDOW));
-
-	/* The pages of an MDL are listed twice, by iommufd and by us */
-	before = charged();
-	become_root();
-	for (int i = 0; i < mdls; i++)
-		CHECK(!wddm_lock(env.ctx, va, HUGE_SIZE, 0, &mdl));
-	become_user();
-	CHECK(charged() - before >= 2L * mdls * frames * (long)sizeof(void *));
-
-	before = charged();
-	for (int i = 0; i < mappings; i++)
-		copy(&env, from, i * PAGE_SIZE);
-	of_iommufd = charged() - before;
-	CHECK(ioas_unmap_all(env.iommufd, env.ioas) > 0);
-	before = charged();
-	for (int i = 0; i < mappings; i++) {
-		struct wddmcompat_map cmd = {
-			.flags = MAP_AT,
-			.adapter = env.adapter,
-			.mdl = mdl,
-			.num_pages = 1,
-			.iova = i * PAGE_SIZE,
-		};
-
-		CHECK(!wddm_map(env.ctx, &cmd));
-		memory = cmd.out_memory;
-	}
-	of_both = charged() - before;
-	printf("# charged for a mapping: %ld bytes by iommufd, %ld in all\n",
-	       of_iommufd / mappings, of_both / mappings);
-	CHECK(of_both - of_iommufd >= mappings * 128);
-	CHECK(wddm_unmap(env.ctx, env.adapter, memory) == LIVE);
-	return 0;
-}
-
-/* Who makes the kernel keep much is the one who runs out of memory */
-TEST_F_TIMEOUT(limits, kernel_memory_is_charged, 600)
-{
-	EXPECT_EQ(0, in_child(fill_cgroup, NULL));
-	remove_cgroup();
 }
 
 TEST_HARNESS_MAIN
