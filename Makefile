@@ -3,27 +3,29 @@
 # For people. kbuild reads Kbuild.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
+PREFIX ?= /usr/local
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 MODULE := drivers/gpu/wddmcompat/wddmcompat.ko
 
-all: module tools ## Build the module for KDIR, and wddmctl
+all: module tools ## Build the module for KDIR, libwddmcompat and wddmctl
 
 module: kdir ## Build the module; KDIR=<build tree of a kernel>, W=1 and C=2 as in kbuild
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
-tools: ## Build wddmctl
+tools: ## Build libwddmcompat and wddmctl
+	$(MAKE) -C tools/libwddmcompat VERSION=$(VERSION) PREFIX=$(PREFIX)
 	@echo '#include <json-c/json.h>' | $(CC) -E -o /dev/null - 2>/dev/null || { \
 		echo "wddmctl needs json-c: apt install libjson-c-dev" >&2; exit 1; }
 	$(MAKE) -C tools/wddmctl VERSION=$(VERSION)
 
-install: kdir ## Install what was built: module, wddmctl and the uapi header
+install: kdir ## Install what was built: module, library with its headers, wddmctl
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
-	$(MAKE) -C tools/wddmctl VERSION=$(VERSION) install
-	install -D -m 644 include/uapi/linux/wddmcompat.h \
-		$(DESTDIR)/usr/local/include/linux/wddmcompat.h
+	$(MAKE) -C tools/libwddmcompat VERSION=$(VERSION) PREFIX=$(PREFIX) install
+	$(MAKE) -C tools/wddmctl VERSION=$(VERSION) PREFIX=$(PREFIX) install
 
 clean: ## Remove what was built here; the test kernels stay in their cache
 	rm -rf build
+	$(MAKE) -C tools/libwddmcompat clean
 	$(MAKE) -C tools/wddmctl clean
 	find drivers samples tools/testing/kunit tools/testing/bench \( -name '*.o' -o -name '*.ko' \
 		-o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' \
