@@ -207,11 +207,11 @@ static int lock_all(const struct bench_rig *rig, __u64 start, double *each)
 		.flags = WDDMCOMPAT_MDL_WRITE_OPERATION,
 	};
 	long before = bench_kernel_bytes();
-	__u64 mdls[LOCKED], pages;
+	__u64 mdls[LOCKED];
 	unsigned int i;
 
 	for (i = 0; i < LOCKED; i++)
-		if (module_lock(rig->context, &desc, 1, &mdls[i], &pages))
+		if (module_lock(rig->context, &desc, 1, &mdls[i]))
 			return -1;
 	*each = (double)(bench_kernel_bytes() - before) / LOCKED;
 	for (i = 0; i < LOCKED; i++)

@@ -104,7 +104,7 @@ static const struct crowd_kind bare = { "floor", bare_map, bare_unmap };
 
 static int pages_open(struct pages *pages, const struct bench_rig *rig)
 {
-	__u64 size = MDL_PAGES * memory_page_size(), num_pages;
+	__u64 size = MDL_PAGES * memory_page_size();
 	struct wddmcompat_mdl_desc desc = {
 		.byte_count = size,
 		.flags = WDDMCOMPAT_MDL_WRITE_OPERATION,
@@ -120,8 +120,7 @@ static int pages_open(struct pages *pages, const struct bench_rig *rig)
 	for (i = 0; i < NUM_MDLS; i++) {
 		desc.start_va = (uintptr_t)pages->memory.start +
 				i * pages->memory.stride;
-		if (module_lock(rig->context, &desc, 1, &pages->mdls[i],
-				&num_pages) ||
+		if (module_lock(rig->context, &desc, 1, &pages->mdls[i]) ||
 		    bench_map(rig, &rig->keeper, pages->mdls[i],
 			      &pages->kept_iovas[i], &pages->kept[i]))
 			return -1;

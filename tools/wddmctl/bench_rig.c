@@ -59,7 +59,5 @@ int bench_map(const struct bench_rig *rig, const struct bench_place *place,
 int bench_unmap(const struct bench_rig *rig, const struct bench_place *place,
 		__u64 memory)
 {
-	__u32 state;
-
-	return module_unmap(rig->context, place->adapter, memory, &state);
+	return module_unmap(rig->context, place->adapter, memory) < 0 ? -1 : 0;
 }

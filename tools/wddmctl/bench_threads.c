@@ -136,7 +136,6 @@ static int open_memory(struct job *jobs, __u64 size)
 		.flags = WDDMCOMPAT_MDL_WRITE_OPERATION,
 	};
 	unsigned int i;
-	__u64 pages;
 
 	for (i = 0; i < NUM_THREADS; i++) {
 		if (!bench_memory_get(&jobs[i].memory, BENCH_APART, size, 1)) {
@@ -144,8 +143,7 @@ static int open_memory(struct job *jobs, __u64 size)
 			return -1;
 		}
 		desc.start_va = (uintptr_t)jobs[i].memory.start;
-		if (module_lock(jobs[i].rig->context, &desc, 1, &jobs[i].mdl,
-				&pages))
+		if (module_lock(jobs[i].rig->context, &desc, 1, &jobs[i].mdl))
 			return -1;
 	}
 	return 0;

@@ -127,13 +127,11 @@ static int batch_map(struct bench_set *set)
 
 	for (i = 0; i < set->c.batch; i++)
 		set->maps[i] = (struct wddmcompat_map){
-			.size = sizeof(set->maps[i]),
 			.flags = WDDMCOMPAT_MAP_WRITEABLE,
 			.adapter = set->place->adapter,
 			.mdl = set->mdls[i],
 		};
-	return module_batch(set->rig->context, WDDMCOMPAT_CMD_MAP, set->maps,
-			    set->c.batch);
+	return module_map_many(set->rig->context, set->maps, set->c.batch);
 }
 
 static int batch_unmap(struct bench_set *set)
@@ -142,21 +140,17 @@ static int batch_unmap(struct bench_set *set)
 
 	for (i = 0; i < set->c.batch; i++)
 		set->unmaps[i] = (struct wddmcompat_unmap){
-			.size = sizeof(set->unmaps[i]),
 			.adapter = set->place->adapter,
 			.memory = set->maps[i].out_memory,
 		};
-	return module_batch(set->rig->context, WDDMCOMPAT_CMD_UNMAP,
-			    set->unmaps, set->c.batch);
+	return module_unmap_many(set->rig->context, set->unmaps, set->c.batch);
 }
 
 /* Each MDL for one mapping: lock, map, unmap, unlock */
 static int lock(const struct bench_set *set, __u32 i, __u64 *mdl)
 {
-	__u64 pages;
-
 	return module_lock(set->rig->context, &set->descs[i * set->c.chain],
-			   set->c.chain, mdl, &pages);
+			   set->c.chain, mdl);
 }
 
 static int one_shot_map(struct bench_set *set)

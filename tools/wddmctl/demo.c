@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
+#include <wddmcompat.h>
 
 #include "edu.h"
 #include "host.h"
@@ -49,7 +49,6 @@ struct demo {
 	struct wddmcompat_mdl_desc pieces[NUM_PIECES];
 	__u64 adapter;
 	__u64 mdl;
-	__u64 pages;
 	__u64 memory;
 	__u64 logical[NUM_PIECES];
 };
@@ -281,23 +280,24 @@ static bool pinned(struct demo *demo, long more)
 
 static bool lock(struct demo *demo)
 {
+	struct wddmcompat_query query;
 	unsigned int i;
-	__u64 length;
 
 	if (module_bind(demo->context, demo->device.iommufd) ||
 	    module_adapter(demo->context, demo->device.ioas, &demo->adapter) ||
-	    module_lock(demo->context, demo->pieces, NUM_PIECES, &demo->mdl,
-			&demo->pages))
+	    module_lock(demo->context, demo->pieces, NUM_PIECES, &demo->mdl) ||
+	    module_query(demo->context, demo->mdl, &query))
 		return false;
 
 	for (i = 0; i < NUM_PIECES; i++)
 		tell("piece", "%u: %u bytes, from byte %u of the page at %#llx",
 		     i + 1, demo->pieces[i].byte_count,
 		     demo->pieces[i].byte_offset, demo->pieces[i].start_va);
-	length = demo->pages * memory_page_size();
-	return check("MDL", length == total_length(demo),
-		     "%#llx has %llu pages", demo->mdl, demo->pages) &&
-	       pinned(demo, demo->pages);
+	return check("MDL",
+		     query.out_num_pages * memory_page_size() ==
+			     total_length(demo),
+		     "%#llx has %llu pages", demo->mdl, query.out_num_pages) &&
+	       pinned(demo, query.out_num_pages);
 }
 
 static bool map(struct demo *demo)
@@ -355,9 +355,9 @@ static bool use_mapped(struct demo *demo)
 
 static bool unmap(struct demo *demo)
 {
-	__u32 state;
+	int state = module_unmap(demo->context, demo->adapter, demo->memory);
 
-	if (module_unmap(demo->context, demo->adapter, demo->memory, &state))
+	if (state < 0)
 		return false;
 	return check("handle", state == WDDMCOMPAT_STATE_LIVE,
 		     "memory %#llx is unmapped", demo->memory);
@@ -379,20 +379,10 @@ static bool use_after_unmap(struct demo *demo)
 
 static bool unmap_again(struct demo *demo)
 {
-	struct wddmcompat_unmap unmap = {
-		.size = sizeof(unmap),
-		.adapter = demo->adapter,
-		.memory = demo->memory,
-	};
-	const char *answer = "unmapped once more";
-	bool refused = false;
+	int rc = wddm_unmap(demo->context, demo->adapter, demo->memory);
 
-	if (ioctl(demo->context, WDDMCOMPAT_UNMAP, &unmap)) {
-		refused = errno == ENOENT;
-		answer = strerrorname_np(errno);
-	}
-	return check("handle", refused, "memory %#llx: %s", demo->memory,
-		     answer);
+	return check("handle", rc == -ENOENT, "memory %#llx: %s", demo->memory,
+		     rc < 0 ? strerrorname_np(-rc) : "unmapped once more");
 }
 
 static bool unlock(struct demo *demo)

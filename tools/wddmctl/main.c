@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/wddmcompat.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@ struct command {
 	const char *summary;
 	/* Below "Usage: wddmctl NAME" */
 	const char *help;
+	/* It has more than options */
+	bool takes_arguments;
 	int (*main)(int argc, char **argv);
 };
 
@@ -72,6 +75,18 @@ static const struct command commands[] = {
 			"\n"
 			"  --device ADDRESS  PCI address, as in 0000:00:03.0; must be bound to vfio-pci\n",
 		.main = demo_main,
+	},
+	{
+		.name = "explain",
+		.summary = "tell what an error means, and what to do about it",
+		.help = "[--json] [OPERATION] [ERROR]\n"
+			"\n"
+			"Tells what an operation of the module means by an error: all errors of an\n"
+			"operation, all operations with an error, or one of both. An operation is info,\n"
+			"bind, adapter-create, adapter-destroy, lock, unlock, map, unmap, query or batch.\n"
+			"An error is a name or a number, as in EBUSY or 16.\n",
+		.takes_arguments = true,
+		.main = explain_main,
 	},
 	{
 		.name = "bench",
@@ -185,7 +200,7 @@ int next_option(int argc, char **argv, const struct option *own,
 			return option;
 		}
 	}
-	if (current && optind < argc)
+	if (current && !current->takes_arguments && optind < argc)
 		usage_error("\"%s\" has no place here", argv[optind]);
 	return -1;
 }

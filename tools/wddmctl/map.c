@@ -187,12 +187,13 @@ static int lock_and_map(const struct request *request, struct result *result)
 	};
 
 	if (module_lock(result->context, result->descs, request->chain,
-			&result->mdl, &result->pages))
+			&result->mdl))
 		return -1;
 	map.adapter = result->adapter;
 	map.mdl = result->mdl;
 	if (module_map(result->context, &map))
 		return -1;
+	result->pages = map.num_pages;
 	result->iova = map.iova;
 	result->memory = map.out_memory;
 	return 0;
@@ -272,10 +273,10 @@ static void hold(long seconds)
 
 static int tear_down(const struct result *result)
 {
-	__u32 state;
+	int state = module_unmap(result->context, result->adapter,
+				 result->memory);
 
-	if (module_unmap(result->context, result->adapter, result->memory,
-			 &state))
+	if (state < 0)
 		return -1;
 	report_text("Unmapped%s.\n", state == WDDMCOMPAT_STATE_REVOKED ?
 					     ": another way had been faster" :

@@ -1,51 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <fcntl.h>
-#include <stdint.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
+#include <wddmcompat.h>
 
 #include "module.h"
 #include "report.h"
 
-/* What to do about an error; the first that fits */
-static const struct {
-	unsigned long request;
-	int error;
+/* Pass on what the library returned; an error is told first */
+static int told(int rc, __u32 cmd, const char *what)
+{
 	const char *text;
-} advice[] = {
-	{ WDDMCOMPAT_MDL_LOCK, ENOMEM,
-	  "Over the limit of locked memory? Raise \"ulimit -l\" or run this as root." },
-	{ WDDMCOMPAT_MDL_LOCK, EFAULT,
-	  "A file on disk can be locked for reading only: try --read-only." },
-	{ WDDMCOMPAT_MAP, EEXIST, "The IOVA is in use or reserved." },
-	{ 0, ENOTTY,
-	  "The module is of another version: build it and wddmctl from one source." },
-	{ 0, E2BIG,
-	  "The module is of another version: build it and wddmctl from one source." },
-};
 
-static const char *find_advice(unsigned long request, int error)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(advice); i++)
-		if (advice[i].error == error &&
-		    (advice[i].request == request || !advice[i].request))
-			return advice[i].text;
-	return "The kernel's log (dmesg) may tell more.";
-}
-
-static int call(int fd, unsigned long request, void *arg, const char *what)
-{
-	const char *todo;
-
-	if (!ioctl(fd, request, arg))
-		return 0;
-	todo = find_advice(request, errno);
-	report_error("cannot %s: %m", what);
-	report_todo("%s", todo);
+	if (rc >= 0)
+		return rc;
+	text = wddm_explain(cmd, rc);
+	report_error("cannot %s: %s", what, strerror(-rc));
+	report_todo("%s", text ? text : "The kernel's log (dmesg) may tell more.");
 	return -1;
 }
 
@@ -56,112 +27,97 @@ bool module_present(void)
 
 int module_open(void)
 {
-	int fd;
+	int ctx;
 
 	if (!module_present()) {
 		report_error("the module is not loaded");
 		report_todo(MODULE_LOAD);
 		return -1;
 	}
-	fd = open(MODULE_DEVICE, O_RDWR | O_CLOEXEC);
-	if (fd < 0) {
-		report_error("cannot open " MODULE_DEVICE ": %m");
-		report_todo("Run this as root.");
-	}
-	return fd;
-}
-
-int module_info(int fd, struct wddmcompat_info *info)
-{
-	*info = (struct wddmcompat_info){ .size = sizeof(*info) };
-	return call(fd, WDDMCOMPAT_INFO, info, "ask the module for its limits");
-}
-
-int module_bind(int fd, int iommufd)
-{
-	struct wddmcompat_bind bind = {
-		.size = sizeof(bind),
-		.iommufd = iommufd,
-	};
-
-	return call(fd, WDDMCOMPAT_BIND, &bind, "bind the module to iommufd");
-}
-
-int module_adapter(int fd, __u32 ioas, __u64 *adapter)
-{
-	struct wddmcompat_adapter_create create = {
-		.size = sizeof(create),
-		.ioas_id = ioas,
-	};
-
-	if (call(fd, WDDMCOMPAT_ADAPTER_CREATE, &create, "make the adapter"))
-		return -1;
-	*adapter = create.out_adapter;
-	return 0;
-}
-
-int module_lock(int fd, const struct wddmcompat_mdl_desc *descs, __u32 count,
-		__u64 *mdl, __u64 *pages)
-{
-	struct wddmcompat_mdl_lock lock = {
-		.size = sizeof(lock),
-		.descs = (uintptr_t)descs,
-		.num_descs = count,
-	};
-
-	if (call(fd, WDDMCOMPAT_MDL_LOCK, &lock, "lock the memory"))
-		return -1;
-	*mdl = lock.out_mdl;
-	*pages = lock.out_num_pages;
-	return 0;
-}
-
-int module_unlock(int fd, __u64 mdl)
-{
-	struct wddmcompat_mdl_unlock unlock = {
-		.size = sizeof(unlock),
-		.mdl = mdl,
-	};
-
-	return call(fd, WDDMCOMPAT_MDL_UNLOCK, &unlock, "unlock the memory");
-}
-
-int module_map(int fd, struct wddmcompat_map *map)
-{
-	map->size = sizeof(*map);
-	return call(fd, WDDMCOMPAT_MAP, map, "map the memory");
-}
-
-int module_unmap(int fd, __u64 adapter, __u64 memory, __u32 *state)
-{
-	struct wddmcompat_unmap unmap = {
-		.size = sizeof(unmap),
-		.adapter = adapter,
-		.memory = memory,
-	};
-
-	if (call(fd, WDDMCOMPAT_UNMAP, &unmap, "unmap the memory"))
-		return -1;
-	*state = unmap.out_state;
-	return 0;
-}
-
-int module_batch(int fd, __u32 cmd, void *entries, __u32 count)
-{
-	static __s32 results[WDDMCOMPAT_BATCH_MAX];
-	struct wddmcompat_batch batch = {
-		.size = sizeof(batch),
-		.cmd = cmd,
-		.num_entries = count,
-		.entries = (uintptr_t)entries,
-		.results = (uintptr_t)results,
-	};
-
-	if (call(fd, WDDMCOMPAT_BATCH, &batch, "do many in one call"))
-		return -1;
-	if (batch.out_num_done == count)
-		return 0;
-	report_error("only %u of a batch of %u were done", batch.out_num_done,
-		     count);
+	ctx = wddm_open();
+	if (ctx != -EACCES)
+		return told(ctx, WDDMCOMPAT_CMD_INFO, "open " MODULE_DEVICE);
+	report_error("cannot open " MODULE_DEVICE ": %s", strerror(-ctx));
+	report_todo("Run this as root.");
 	return -1;
+}
+
+int module_info(int ctx, struct wddmcompat_info *info)
+{
+	return told(wddm_info(ctx, info), WDDMCOMPAT_CMD_INFO,
+		    "ask the module for its limits");
+}
+
+int module_bind(int ctx, int iommufd)
+{
+	return told(wddm_bind(ctx, iommufd), WDDMCOMPAT_CMD_BIND,
+		    "bind the module to iommufd");
+}
+
+int module_adapter(int ctx, __u32 ioas, __u64 *adapter)
+{
+	return told(wddm_adapter_create(ctx, ioas, adapter),
+		    WDDMCOMPAT_CMD_ADAPTER_CREATE, "make the adapter");
+}
+
+int module_lock(int ctx, const struct wddmcompat_mdl_desc *descs, __u32 count,
+		__u64 *mdl)
+{
+	return told(wddm_lock_descs(ctx, descs, count, mdl),
+		    WDDMCOMPAT_CMD_MDL_LOCK, "lock the memory");
+}
+
+int module_unlock(int ctx, __u64 mdl)
+{
+	int state = told(wddm_unlock(ctx, mdl), WDDMCOMPAT_CMD_MDL_UNLOCK,
+			 "unlock the memory");
+
+	return state < 0 ? -1 : 0;
+}
+
+int module_map(int ctx, struct wddmcompat_map *map)
+{
+	return told(wddm_map_range(ctx, map), WDDMCOMPAT_CMD_MAP,
+		    "map the memory");
+}
+
+int module_unmap(int ctx, __u64 adapter, __u64 memory)
+{
+	return told(wddm_unmap(ctx, adapter, memory), WDDMCOMPAT_CMD_UNMAP,
+		    "unmap the memory");
+}
+
+int module_query(int ctx, __u64 handle, struct wddmcompat_query *query)
+{
+	return told(wddm_query(ctx, handle, query), WDDMCOMPAT_CMD_QUERY,
+		    "ask what a handle names");
+}
+
+/* Tell what became of a batch: its call, or the first that has not been done */
+static int told_many(int rc, const __s32 *results, __u32 count, __u32 cmd,
+		     const char *what)
+{
+	__u32 i;
+
+	for (i = 0; i < count && !rc; i++)
+		rc = results[i];
+	return told(rc, cmd, what);
+}
+
+int module_map_many(int ctx, struct wddmcompat_map *maps, __u32 count)
+{
+	__s32 results[MODULE_MANY];
+	int rc = wddm_map_many(ctx, maps, count, results);
+
+	return told_many(rc, results, count, WDDMCOMPAT_CMD_MAP,
+			 "map many at once");
+}
+
+int module_unmap_many(int ctx, struct wddmcompat_unmap *unmaps, __u32 count)
+{
+	__s32 results[MODULE_MANY];
+	int rc = wddm_unmap_many(ctx, unmaps, count, results);
+
+	return told_many(rc, results, count, WDDMCOMPAT_CMD_UNMAP,
+			 "unmap many at once");
 }

@@ -7,6 +7,7 @@
  * check.c    wddmctl check
  * map.c      wddmctl map
  * demo.c     wddmctl demo
+ * explain.c  wddmctl explain
  * bench.c    wddmctl bench, see bench.h
  * module.c   the calls of the module
  * iommufd.c  the calls of iommufd
@@ -36,6 +37,7 @@ int info_main(int argc, char **argv);
 int check_main(int argc, char **argv);
 int map_main(int argc, char **argv);
 int demo_main(int argc, char **argv);
+int explain_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
 
 /*
