@@ -18,10 +18,12 @@ tools: ## Build libwddmcompat and wddmctl
 		echo "wddmctl needs json-c: apt install libjson-c-dev" >&2; exit 1; }
 	$(MAKE) -C tools/wddmctl VERSION=$(VERSION)
 
-install: kdir ## Install what was built: module, library with its headers, wddmctl
+install: kdir ## Install what was built: module, library, wddmctl, man pages
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
 	$(MAKE) -C tools/libwddmcompat VERSION=$(VERSION) PREFIX=$(PREFIX) install
 	$(MAKE) -C tools/wddmctl VERSION=$(VERSION) PREFIX=$(PREFIX) install
+	for page in $(wildcard build/docs/man/*.[1-8]); do \
+		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
 
 clean: ## Remove what was built here; the test kernels stay in their cache
 	rm -rf build
@@ -73,7 +75,7 @@ vm: ## A shell in the test machine: KERNEL=6.12 or newest, FLAVOUR=debug or fast
 KERNEL := newest
 FLAVOUR := debug
 
-docs: ## Build the documentation, in build/docs
+docs: ## Build the manual and the man pages, in build/docs
 	@tools/testing/deps.sh build docs
 	@KSRC=$$(tools/testing/vm/kernel --source newest) Documentation/build build/docs
 

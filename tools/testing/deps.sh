@@ -5,7 +5,7 @@
 #
 #   build   the module, the tools, the test kernels
 #   vm      the test machine
-#   check   checkpatch, sparse, shellcheck and the C++ test of the headers
+#   check   checkpatch, sparse, shellcheck, the C++ test of the headers, completion
 #   docs    the manual
 #   coverage what of the sources was executed
 #   bench   pictures of the benchmark
@@ -20,7 +20,7 @@ declare -A sets=(
 	[build]="bc bison ca-certificates cpio flex gcc kmod libc6-dev libelf-dev libjson-c-dev libssl-dev make pkg-config
 		python3 rsync xz-utils"
 	[vm]="busybox-static cpio e2fsprogs qemu-system-x86"
-	[check]="g++ perl python3-git python3-ply shellcheck sparse"
+	[check]="bash-completion g++ perl python3-git python3-ply shellcheck sparse"
 	[docs]="python3-sphinx"
 	[coverage]="gcovr"
 	[bench]="gnuplot-nox"
