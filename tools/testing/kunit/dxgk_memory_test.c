@@ -612,6 +612,36 @@ static void test_map_user_memory(struct kunit *test)
 	put_page(page);
 }
 
+/* MDLs of a process' memory: two that follow each other there, and one that does not */
+static void test_map_user_chain(struct kunit *test)
+{
+	static const unsigned int at[] = { 0, 1, 3 };
+	struct mm_struct *mm = fake_mm_new(test);
+	unsigned long user = fake_user_pages(test, 4, PROT_READ | PROT_WRITE);
+	PMDL mdls[ARRAY_SIZE(at)];
+	struct page *page;
+	HANDLE memory;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(at); i++) {
+		mdls[i] = lock_user(test, user + at[i] * P, P, IoModifyAccess);
+		if (i)
+			mdls[i - 1]->Next = mdls[i];
+	}
+	KUNIT_ASSERT_EQ(test, map(mdls[0], &memory), STATUS_SUCCESS);
+	for (i = 0; i < ARRAY_SIZE(at); i++) {
+		page = pfn_to_page(MmGetMdlPfnArray(mdls[i])[0]);
+		fake_reaches(test, 0, fake_logical(test, memory, i * P),
+			     page_address(page));
+	}
+	unmap(memory);
+	for (i = 0; i < ARRAY_SIZE(at); i++) {
+		MmUnlockPages(mdls[i]);
+		IoFreeMdl(mdls[i]);
+	}
+	fake_mm_free(mm);
+}
+
 /**
  * struct spy - Looks for the page that a command for iommufd is in
  * @mm: Where it is while a miniport has an MDL of the process mapped
@@ -824,6 +854,7 @@ static struct kunit_case memory_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(test_chain, mode_gen_params, SLOW),
 	KUNIT_CASE_PARAM(test_map_twice, mode_gen_params),
 	KUNIT_CASE_PARAM(test_map_user_memory, mode_gen_params),
+	KUNIT_CASE_PARAM(test_map_user_chain, mode_gen_params),
 	KUNIT_CASE_PARAM(test_command_is_not_touched, mode_gen_params),
 	KUNIT_CASE_PARAM(test_given_back_once, mode_gen_params),
 	KUNIT_CASE_PARAM(test_read_only, mode_gen_params),
