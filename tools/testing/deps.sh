@@ -9,6 +9,7 @@
 #   docs    the manual
 #   coverage what of the sources was executed
 #   bench   pictures of the benchmark
+#   deb     Debian packages
 
 set -euo pipefail
 
@@ -24,9 +25,10 @@ declare -A sets=(
 	[docs]="python3-sphinx"
 	[coverage]="gcovr"
 	[bench]="gnuplot-nox"
+	[deb]="debhelper dh-dkms dpkg-dev lintian mmdebstrap python3-sphinx rsync"
 )
 
-usage() { sed -n '4,11s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '4,13s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 
 installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
 
