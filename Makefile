@@ -25,11 +25,12 @@ install: kdir ## Install what was built: module, library, wddmctl, man pages
 	for page in $(wildcard build/docs/man/*.[1-8]); do \
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
 
+# Also where only the module's sources are, as DKMS has them
 clean: ## Remove what was built here; the test kernels stay in their cache
 	rm -rf build
-	$(MAKE) -C tools/libwddmcompat clean
-	$(MAKE) -C tools/wddmctl clean
-	find drivers samples tools/testing/kunit tools/testing/bench \( -name '*.o' -o -name '*.ko' \
+	for dir in $(wildcard tools/libwddmcompat tools/wddmctl samples/library); do \
+		$(MAKE) -C $$dir clean || exit; done
+	find $(wildcard drivers samples tools/testing/kunit tools/testing/bench) \( -name '*.o' -o -name '*.ko' \
 		-o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' \
 		-o -name modules.order \) -delete
 	rm -f Module.symvers modules.order .Module.symvers.cmd .modules.order.cmd \
@@ -79,6 +80,15 @@ docs: ## Build the manual and the man pages, in build/docs
 	@tools/testing/deps.sh build docs
 	@KSRC=$$(tools/testing/vm/kernel --source newest) Documentation/build build/docs
 
+deb: ## Build Debian packages, in build/deb
+	@tools/packaging/deb
+
+check-packages: deb ## Install the packages in a fresh Debian, use them, and purge them
+	@tools/packaging/test
+
+dist: ## The sources as a tar file, with a checksum, in build/dist
+	@tools/packaging/dist
+
 format: ## Show where clang-format disagrees; changes nothing
 	@git ls-files '*.c' '*.h' | while read -r file; do \
 		clang-format "$$file" | diff -u "$$file" - || true; done
@@ -103,4 +113,4 @@ kdir:
 
 FORCE:
 .PHONY: all module tools install clean demo demo-miniport check check-quick check-long \
-	mutate coverage fuzz soak bench vm docs format help kdir FORCE
+	mutate coverage fuzz soak bench vm docs deb check-packages dist format help kdir FORCE
