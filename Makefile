@@ -18,8 +18,12 @@ tools: ## Build libwddmcompat and wddmctl
 		echo "wddmctl needs json-c: apt install libjson-c-dev" >&2; exit 1; }
 	$(MAKE) -C tools/wddmctl VERSION=$(VERSION)
 
-install: kdir ## Install what was built: module, library, wddmctl, man pages
+install: install-module install-tools ## Install all that was built
+
+install-module: kdir ## Install the module
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+
+install-tools: ## Install library, wddmctl, and man pages if "make docs" has been run
 	$(MAKE) -C tools/libwddmcompat VERSION=$(VERSION) PREFIX=$(PREFIX) install
 	$(MAKE) -C tools/wddmctl VERSION=$(VERSION) PREFIX=$(PREFIX) install
 	for page in $(wildcard build/docs/man/*.[1-8]); do \
@@ -83,7 +87,7 @@ docs: ## Build the manual and the man pages, in build/docs
 deb: ## Build Debian packages, in build/deb
 	@tools/packaging/deb
 
-check-packages: deb ## Install the packages in a fresh Debian, use them, and purge them
+check-packages: ## Install the Debian packages in a fresh Debian, use them, and purge them
 	@tools/packaging/test
 
 dist: ## The sources as a tar file, with a checksum, in build/dist
@@ -112,5 +116,5 @@ kdir:
 		"on how to get one." >&2; exit 1; }
 
 FORCE:
-.PHONY: all module tools install clean demo demo-miniport check check-quick check-long \
+.PHONY: all module tools install install-module install-tools clean demo demo-miniport check check-quick check-long \
 	mutate coverage fuzz soak bench vm docs deb check-packages dist format help kdir FORCE

@@ -4,14 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <wddmcompat.h>
 
 #include <linux/iommufd.h>
 #include <linux/vfio.h>
 
-#define LENGTH 1000000
+#define LENGTH 0x100000
 
 /* A negative errno of the library ends the program, with words */
 static int ok(int rc, __u32 cmd)
@@ -51,16 +51,18 @@ int main(int argc, char **argv)
 {
 	__u64 adapter, mdl, iova, memory;
 	int iommufd, ctx;
-	char *buffer;
+	void *buffer;
 
 	if (argc != 2)
 		errx(2, "usage: map_buffer /dev/vfio/devices/vfioN");
 	iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
 	if (iommufd < 0)
 		err(1, "/dev/iommu");
-	buffer = malloc(LENGTH);
-	if (!buffer)
-		err(1, "malloc");
+	/* Whole pages, as the device reaches whole pages */
+	buffer = mmap(NULL, LENGTH, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (buffer == MAP_FAILED)
+		err(1, "mmap");
 
 	ctx = ok(wddm_open(), WDDMCOMPAT_CMD_INFO);
 	ok(wddm_bind(ctx, iommufd), WDDMCOMPAT_CMD_BIND);
@@ -78,6 +80,5 @@ int main(int argc, char **argv)
 	ok(wddm_unmap(ctx, adapter, memory), WDDMCOMPAT_CMD_UNMAP);
 	ok(wddm_unlock(ctx, mdl), WDDMCOMPAT_CMD_MDL_UNLOCK);
 	printf("unmapped: the device does not reach it any more\n");
-	free(buffer);
 	return 0;
 }

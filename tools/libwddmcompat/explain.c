@@ -18,6 +18,20 @@ static const struct {
 	int error;
 	const char *text;
 } errors[] = {
+	/* Of wddm_open(), which asks for the version */
+	{ WDDMCOMPAT_CMD_INFO, ENOENT,
+	  "There is no /dev/wddmcompat: the module is not loaded.\n"
+	  "Run \"modprobe wddmcompat\", or \"insmod wddmcompat.ko\" where it was built." },
+	{ WDDMCOMPAT_CMD_INFO, ENODEV,
+	  "The module behind /dev/wddmcompat is not loaded.\n"
+	  "Run \"modprobe wddmcompat\", or \"insmod wddmcompat.ko\" where it was built." },
+	{ WDDMCOMPAT_CMD_INFO, EACCES,
+	  "This user may not open /dev/wddmcompat.\n"
+	  "Run it as root, or as a member of the group that the file belongs to." },
+	{ WDDMCOMPAT_CMD_INFO, EPROTO,
+	  "The module has another version of the interface.\n"
+	  "Build it and the program from one source." },
+
 	{ WDDMCOMPAT_CMD_BIND, EBADF,
 	  "The iommufd is not an open file.\n"
 	  "Open /dev/iommu first." },
@@ -49,6 +63,9 @@ static const struct {
 	{ WDDMCOMPAT_CMD_MDL_LOCK, ENOMEM,
 	  "Out of memory, or over the limit of locked memory.\n"
 	  "Raise \"ulimit -l\", or run it with CAP_IPC_LOCK." },
+	{ WDDMCOMPAT_CMD_MDL_LOCK, E2BIG,
+	  "More pieces of memory than an MDL can have, or a structure that the module does not know.\n"
+	  "Lock the pieces as more than one MDL." },
 	{ WDDMCOMPAT_CMD_MDL_LOCK, EEXIST,
 	  "The program has mapped something into the IOAS of its MDLs by itself.\n"
 	  "That IOAS is for looking at only." },
@@ -93,9 +110,6 @@ static const struct {
 	{ ANY, ENOTTY,
 	  "The module does not know this call.\n"
 	  "Is it older than the program?" },
-	{ ANY, EPROTO,
-	  "The module has another version of the interface.\n"
-	  "Build it and the program from one source." },
 	{ ANY, EINVAL,
 	  "A value can never be right, or the handle is of another type." },
 	{ ANY, E2BIG,

@@ -22,7 +22,7 @@ extern "C" {
  * context.
  *
  * Functions return 0 or more, or a negative errno of those that the ioctl
- * behind them has; wddm_explain() has words for them. errno itself is left
+ * behind them has; wddm_explain() has words for it. errno itself is left
  * undefined. A function that fails has done nothing, and has written nothing
  * through its pointers, unless it says otherwise.
  *
@@ -87,7 +87,8 @@ int wddm_query(int ctx, __u64 handle, struct wddmcompat_query *query);
  *
  * Return:
  *  - 0
- *  - -ENOENT, -EINVAL: @ioas_id is not the ID of an IOAS.
+ *  - -ENOENT, -EINVAL: @ioas_id is not the ID of an IOAS, or of that in which the
+ *    context keeps its MDLs.
  *  - -EADDRINUSE: The IOAS has mappings that are not aligned to pages.
  */
 int wddm_adapter_create(int ctx, __u32 ioas_id, __u64 *adapter);
@@ -164,6 +165,9 @@ int wddm_lock_iov(int ctx, const struct iovec *iov, unsigned int num,
  * @length: Its length, as long as memory is
  * @flags: WDDMCOMPAT_MDL_WRITE_OPERATION if a device is to write to it, or 0
  * @mdl: Gets the MDL
+ *
+ * An IOMMU knows pages only: once it is mapped, a device also reaches what else is
+ * in the first and the last page. Where that matters, get whole pages, by mmap().
  *
  * Return: 0, or the errors of wddm_lock_iov().
  */
@@ -290,11 +294,12 @@ int wddm_read_events(int ctx, struct wddmcompat_event *events, size_t max);
 
 /**
  * wddm_explain() - What an error means, and what to do about it
- * @cmd: What was tried: WDDMCOMPAT_CMD_MAP or another of these
+ * @cmd: What was tried: WDDMCOMPAT_CMD_MAP or another of these;
+ *       WDDMCOMPAT_CMD_INFO for wddm_open()
  * @error: Its errno, negative or positive
  *
- * Return: A text of one line or several, good as long as the program runs; or NULL,
- * if @cmd never has that error.
+ * Return: A text of one line or several, good as long as the program runs; or NULL
+ * for an error that is none of the module's.
  */
 const char *wddm_explain(__u32 cmd, int error);
 

@@ -25,7 +25,7 @@ declare -A sets=(
 	[docs]="python3-sphinx"
 	[coverage]="gcovr"
 	[bench]="gnuplot-nox"
-	[deb]="debhelper dh-dkms dpkg-dev lintian mmdebstrap python3-sphinx rsync"
+	[deb]="build-essential debhelper dh-dkms dpkg-dev git lintian mmdebstrap python3-sphinx rsync"
 )
 
 usage() { sed -n '4,13s/^# \{0,1\}//p' "$0" >&2; exit 2; }

@@ -79,7 +79,8 @@ static const struct command commands[] = {
 	{
 		.name = "explain",
 		.summary = "tell what an error means, and what to do about it",
-		.help = "[--json] [OPERATION] [ERROR]\n"
+		.help = "OPERATION [ERROR] [--json]\n"
+			"       wddmctl explain ERROR [--json]\n"
 			"\n"
 			"Tells what an operation of the module means by an error: all errors of an\n"
 			"operation, all operations with an error, or one of both. An operation is info,\n"
@@ -186,7 +187,8 @@ int next_option(int argc, char **argv, const struct option *own,
 		memcpy(&options[2], own, num_own * sizeof(*own));
 
 	/* "+": options of the subcommand are not main()'s business */
-	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, current ? "" : "+", options,
+				     NULL)) != -1) {
 		switch (option) {
 		case 'j':
 			report_use_json();
@@ -232,6 +234,7 @@ int main(int argc, char **argv)
 	argv[optind] = argv[0];
 	argc -= optind;
 	argv += optind;
-	optind = 1;
+	/* From the beginning, in the order that is asked for now */
+	optind = 0;
 	return current->main(argc, argv);
 }

@@ -27,19 +27,7 @@ bool module_present(void)
 
 int module_open(void)
 {
-	int ctx;
-
-	if (!module_present()) {
-		report_error("the module is not loaded");
-		report_todo(MODULE_LOAD);
-		return -1;
-	}
-	ctx = wddm_open();
-	if (ctx != -EACCES)
-		return told(ctx, WDDMCOMPAT_CMD_INFO, "open " MODULE_DEVICE);
-	report_error("cannot open " MODULE_DEVICE ": %s", strerror(-ctx));
-	report_todo("Run this as root.");
-	return -1;
+	return told(wddm_open(), WDDMCOMPAT_CMD_INFO, "open " MODULE_DEVICE);
 }
 
 int module_info(int ctx, struct wddmcompat_info *info)
