@@ -4,7 +4,6 @@
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
-VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 MODULE := drivers/gpu/wddmcompat/wddmcompat.ko
 
 all: module tools ## Build the module for KDIR, libwddmcompat and wddmctl
@@ -13,10 +12,10 @@ module: kdir ## Build the module; KDIR=<build tree of a kernel>, W=1 and C=2 as 
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
 tools: ## Build libwddmcompat and wddmctl
-	$(MAKE) -C tools/libwddmcompat VERSION=$(VERSION) PREFIX=$(PREFIX)
+	$(MAKE) -C tools/libwddmcompat PREFIX=$(PREFIX)
 	@echo '#include <json-c/json.h>' | $(CC) -E -o /dev/null - 2>/dev/null || { \
 		echo "wddmctl needs json-c: apt install libjson-c-dev" >&2; exit 1; }
-	$(MAKE) -C tools/wddmctl VERSION=$(VERSION)
+	$(MAKE) -C tools/wddmctl
 
 install: install-module install-tools ## Install all that was built
 
@@ -24,8 +23,8 @@ install-module: kdir ## Install the module
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
 
 install-tools: ## Install library, wddmctl, and man pages if "make docs" has been run
-	$(MAKE) -C tools/libwddmcompat VERSION=$(VERSION) PREFIX=$(PREFIX) install
-	$(MAKE) -C tools/wddmctl VERSION=$(VERSION) PREFIX=$(PREFIX) install
+	$(MAKE) -C tools/libwddmcompat PREFIX=$(PREFIX) install
+	$(MAKE) -C tools/wddmctl PREFIX=$(PREFIX) install
 	for page in $(wildcard build/docs/man/*.[1-8]); do \
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
 
