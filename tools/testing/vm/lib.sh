@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# What the scripts of the test machine share. Source it, do not run it.
+# What the scripts of the test machine and of the packages share. Source it, do not run it.
 
 die_status=1
 
@@ -11,6 +11,9 @@ die() { say "$@"; exit "$die_status"; }
 # Kernels and tools are large, slow to make and the same for every checkout, so they live outside all of them.
 HOME=${HOME:-~}
 cache=$(realpath -m "${WDDMCOMPAT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/wddmcompat}")
+
+# The one place for it
+package_version() { sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$(dirname "${BASH_SOURCE[0]}")/../../../dkms.conf"; }
 
 # need SET COMMAND... : stops, and says what to do, when a command is missing
 need() {
